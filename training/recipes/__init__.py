@@ -1,0 +1,11 @@
+"""Training programs. Each runs alone, `python -m training.recipes.<name> RUN_DIR`, and knows nothing of the web side.
+
+    prepare_base   the model everything starts from: a package, a directory or a hub id -> a plain model directory
+    sft            demonstrations -> an adapter
+    reward_model   judgements -> a scorer of answers
+    grpo           prompts + reward model -> an adapter whose answers score higher
+    evaluate       is the new adapter better than its parent, and by how much
+    tiny_model     a model of a few hundred kilobytes for tests
+
+`run.py` holds the contract with the web side: config.json in, metrics.jsonl meanwhile, result.json last.
+"""
