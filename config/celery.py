@@ -1,0 +1,27 @@
+"""Celery for the worker, the trainer and beat. The rows are the truth; a message is only a hint."""
+
+import os
+
+from celery import Celery
+from celery.schedules import schedule
+from django.conf import settings
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+app = Celery("accord")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+app.conf.beat_schedule = {
+    "sweep runs": {"task": "training.tasks.sweep_runs_task", "schedule": schedule(settings.SWEEP_SECONDS)},
+    "sweep sampling": {"task": "training.tasks.sweep_sampling_task", "schedule": schedule(settings.SWEEP_SECONDS)},
+    "start due retraining": {
+        "task": "training.tasks.start_due_retraining_task",
+        "schedule": schedule(settings.SWEEP_SECONDS),
+    },
+    "expire leases": {"task": "labeling.tasks.expire_leases_task", "schedule": schedule(settings.SWEEP_SECONDS)},
+    "turn feedback into items": {
+        "task": "serving.tasks.sweep_feedback_task",
+        "schedule": schedule(settings.SWEEP_SECONDS),
+    },
+}

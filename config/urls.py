@@ -1,0 +1,25 @@
+"""Pages at /, the REST API at /api/v1."""
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView
+
+
+def health(request: HttpRequest) -> HttpResponse:
+    """Answers when the process does; asks nothing of the database."""
+    return HttpResponse("ok", content_type="text/plain")
+
+
+urlpatterns = [
+    path("healthz", health),
+    path("", include("accounts.urls")),
+    path("", include("labeling.urls")),
+    path("", include("models_registry.urls")),
+    path("", include("training.urls")),
+    path("", include("serving.urls")),
+    path("api/schema", SpectacularAPIView.as_view(), name="api-schema"),
+    path("api/v1/", include("accounts.api.urls")),
+    path("api/v1/", include("labeling.api.urls")),
+    path("api/v1/", include("models_registry.api.urls")),
+    path("api/v1/", include("training.api.urls")),
+]

@@ -1,0 +1,93 @@
+from typing import ClassVar, Self
+
+from django.db import models
+from django.db.models import F, Q
+
+from accounts.scoping import OrganisationQuerySet
+from labeling.models.project import Project
+from labeling.models.prompt import Prompt
+from labeling.models.response import Response
+
+
+class ItemKind(models.TextChoices):
+    COMPARISON = "comparison", "Comparison"
+
+
+class SelectionPolicy(models.TextChoices):
+    IN_ORDER = "in_order", "In order"
+    RANDOM = "random", "Random"
+    FEEDBACK = "feedback", "From feedback"
+
+
+class ItemQuerySet(OrganisationQuerySet["Item"]):
+    organisation_path = "project__organisation"
+
+    def open(self) -> Self:
+        """With a slot that nobody holds or has filled."""
+        return self.filter(open_slots__gt=0)
+
+
+class Item(models.Model):
+    """What one person judges at a time. `open_slots` counts what is neither leased nor judged."""
+
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="items")
+    prompt = models.ForeignKey(Prompt, on_delete=models.PROTECT, related_name="items")
+    kind = models.CharField(max_length=12, choices=ItemKind.choices, default=ItemKind.COMPARISON)
+    responses = models.ManyToManyField(Response, through="ItemResponse", related_name="items")
+    # The ids of the responses, sorted: the same set is judged as one item a project and kind.
+    response_key = models.CharField(max_length=200)
+    priority = models.FloatField(default=0.0)
+    overlap = models.PositiveSmallIntegerField()
+    open_slots = models.PositiveSmallIntegerField()
+    # A slot came back (expired, skipped, undone): annotators whose cursor has passed must look here again.
+    reopened = models.BooleanField(default=False)
+    policy = models.CharField(max_length=20, choices=SelectionPolicy.choices)
+    # The probability with which the policy chose this item among those it could have made; 1 when it takes all.
+    propensity = models.FloatField()
+    # Names what made it ("feedback:<uuid>"): a retried job makes it once.
+    source_key = models.CharField(max_length=100, null=True, blank=True, unique=True)  # noqa: DJ001 - NULL is "none"
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects: ClassVar = ItemQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "kind", "response_key"], name="item_once_a_set_of_responses"),
+            models.CheckConstraint(condition=Q(open_slots__lte=F("overlap")), name="item_open_slots_within_overlap"),
+            models.CheckConstraint(condition=Q(overlap__range=(1, 20)), name="item_overlap_in_range"),
+            models.CheckConstraint(
+                condition=Q(propensity__gt=0, propensity__lte=1), name="item_propensity_is_a_probability"
+            ),
+        ]
+        indexes = [
+            # The lease walks this index from an annotator's cursor on, best first.
+            models.Index("project", F("priority").desc(), "id", condition=Q(open_slots__gt=0), name="item_queue"),
+            models.Index(
+                "project",
+                F("priority").desc(),
+                "id",
+                condition=Q(open_slots__gt=0, reopened=True),
+                name="item_queue_reopened",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Item {self.pk}"
+
+
+class ItemResponse(models.Model):
+    """A Response's place in an Item. Places are the item's own; what side a person sees is the Assignment's."""
+
+    item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="item_responses")
+    response = models.ForeignKey(Response, on_delete=models.PROTECT, related_name="item_responses")
+    position = models.PositiveSmallIntegerField()
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [
+            models.UniqueConstraint(fields=["item", "position"], name="one_response_a_position"),
+            models.UniqueConstraint(fields=["item", "response"], name="a_response_once_an_item"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.item_id}/{self.position}"

@@ -1,0 +1,57 @@
+from typing import ClassVar, Self
+
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+
+from accounts.models import Organisation
+from accounts.scoping import OrganisationQuerySet
+
+
+class ProjectQuerySet(OrganisationQuerySet["Project"]):
+    def open(self) -> Self:
+        """Neither paused nor archived: its items may be leased."""
+        return self.filter(paused_at=None, archived_at=None)
+
+
+class Project(models.Model):
+    """One labelling effort: what is judged, by how many people, and when it retrains."""
+
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="projects")
+    name = models.CharField(max_length=120)
+    slug = models.SlugField(max_length=80)
+    purpose = models.CharField(max_length=300, blank=True)
+    guidelines = models.TextField(blank=True)
+    overlap = models.PositiveSmallIntegerField(default=1, validators=[MinValueValidator(1), MaxValueValidator(20)])
+    lease_minutes = models.PositiveSmallIntegerField(
+        default=15, validators=[MinValueValidator(1), MaxValueValidator(1440)]
+    )
+    held_out_percent = models.PositiveSmallIntegerField(
+        default=20, validators=[MinValueValidator(5), MaxValueValidator(50)]
+    )
+    selection_policy = models.CharField(max_length=20, default="random")
+    # New judgements since the last Snapshot after which a refresh starts by itself; None: only by the button.
+    retrain_after = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(10)])
+    # Bumped when items are added or re-prioritised in front of where annotators already are: their cursors start again.
+    queue_epoch = models.PositiveIntegerField(default=0)
+    paused_at = models.DateTimeField(null=True, blank=True)
+    archived_at = models.DateTimeField(null=True, blank=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="created_projects"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects: ClassVar = ProjectQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(fields=["organisation", "slug"], name="project_slug_once_an_organisation"),
+            models.CheckConstraint(condition=models.Q(overlap__range=(1, 20)), name="project_overlap_in_range"),
+            models.CheckConstraint(
+                condition=models.Q(held_out_percent__range=(5, 50)), name="project_held_out_in_range"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

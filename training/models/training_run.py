@@ -1,0 +1,92 @@
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from accounts.models import Organisation
+from accounts.scoping import OrganisationQuerySet
+from labeling.models import Project, Snapshot
+from models_registry.models import ModelVersion
+
+
+class Recipe(models.TextChoices):
+    PREPARE_BASE = "prepare_base", "Prepare base"
+    SFT = "sft", "Supervised fine-tuning"
+    REWARD_MODEL = "reward_model", "Reward model"
+    GRPO = "grpo", "Policy (GRPO)"
+    EVALUATE = "evaluate", "Evaluation"
+
+
+class RunStatus(models.TextChoices):
+    QUEUED = "queued", "Queued"
+    RUNNING = "running", "Running"
+    SUCCEEDED = "succeeded", "Succeeded"
+    FAILED = "failed", "Failed"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+class TrainingRunQuerySet(OrganisationQuerySet["TrainingRun"]):
+    def unfinished(self) -> Self:
+        return self.filter(status__in=[RunStatus.QUEUED, RunStatus.RUNNING])
+
+
+class TrainingRun(models.Model):
+    """One recipe on one Snapshot. The row is the truth; `fence` counts claims, and only the newest may write."""
+
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="runs")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="runs")
+    recipe = models.CharField(max_length=20, choices=Recipe.choices)
+    status = models.CharField(max_length=10, choices=RunStatus.choices, default=RunStatus.QUEUED)
+    # What a person chose; the rest of config.json (paths, parents) is filled in when the run is claimed.
+    config = models.JSONField(default=dict)
+    snapshot = models.ForeignKey(Snapshot, on_delete=models.PROTECT, null=True, related_name="runs")
+    parent = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, null=True, related_name="runs_from_it")
+    # The run whose success this one waits for; the runs of one refresh share a chain.
+    after = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="followers")
+    chain_id = models.UUIDField(null=True, blank=True, db_index=True)
+    fence = models.PositiveIntegerField(default=0)
+    claimed_by = models.CharField(max_length=120, blank=True)
+    process_id = models.PositiveIntegerField(null=True, blank=True)
+    heartbeat_at = models.DateTimeField(null=True, blank=True)
+    cancel_requested_at = models.DateTimeField(null=True, blank=True)
+    step = models.PositiveIntegerField(default=0)
+    total = models.PositiveIntegerField(default=0)
+    stage = models.CharField(max_length=80, blank=True)
+    seconds = models.FloatField(default=0.0)
+    # The sentence that says what went wrong, and the last lines of the log.
+    error = models.TextField(blank=True)
+    log_tail = models.TextField(blank=True)
+    result = models.JSONField(default=dict)
+    why = models.CharField(max_length=120, blank=True)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="runs")
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects: ClassVar[Any] = TrainingRunQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [
+            models.Index(
+                fields=["status", "heartbeat_at"], condition=Q(status__in=["queued", "running"]), name="run_to_sweep"
+            ),
+            models.Index(fields=["project", "-id"], name="run_by_project"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(status__in=["queued", "running"], finished_at__isnull=True)
+                | Q(status__in=["succeeded", "failed", "cancelled"], finished_at__isnull=False),
+                name="run_is_finished_when_its_status_says_so",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"Run {self.pk}: {self.get_recipe_display()}"
+
+    @property
+    def directory(self) -> Path:
+        """RUN_DIR of the contract."""
+        return Path(settings.RUNS_DIR) / str(self.pk)
