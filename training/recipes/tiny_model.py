@@ -4,7 +4,8 @@
 
 Llama architecture with random weights and a byte-level BPE tokenizer trained on the sentences below; the same seed gives the
 same files. It knows nothing, but everything that works on a real model directory works on this one, and it learns a simple
-preference (short answers, a certain letter) within a few steps.
+preference (short answers, a certain letter) within a few steps. It can write printable ASCII only, so that its random
+answers hold no NUL, which PostgreSQL refuses.
 """
 
 import os
@@ -31,8 +32,8 @@ CHAT_TEMPLATE = (
     "{{ bos_token }}{% for message in messages %}<|{{ message['role'] }}|>{{ message['content'] }}{{ eos_token }}"
     "{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
 )
-SPECIAL = ["<pad>", "<s>", "<|end|>", "<|system|>", "<|user|>", "<|assistant|>"]
-VOCABULARY = 400
+SPECIAL = ["<pad>", "<unk>", "<s>", "<|end|>", "<|system|>", "<|user|>", "<|assistant|>"]
+VOCABULARY = 320
 
 
 def make_tiny_model(directory: Path, *, seed: int = 0) -> None:
@@ -62,12 +63,16 @@ def make_tiny_model(directory: Path, *, seed: int = 0) -> None:
 
 
 def _train_tokenizer() -> PreTrainedTokenizerFast:
-    tokenizer = Tokenizer(models.BPE())
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    # Of the byte-level alphabet (every byte as a visible letter) the printable part: space is Ġ there, newline Ċ.
+    alphabet = [letter for letter in pre_tokenizers.ByteLevel.alphabet() if letter.isascii() or letter in "ĠĊ"]
     trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY, special_tokens=SPECIAL, initial_alphabet=alphabet, show_progress=False
+        vocab_size=VOCABULARY,
+        special_tokens=SPECIAL,
+        initial_alphabet=alphabet,
+        show_progress=False,
     )
     tokenizer.train_from_iterator(SENTENCES, trainer)
     return PreTrainedTokenizerFast(
@@ -75,6 +80,7 @@ def _train_tokenizer() -> PreTrainedTokenizerFast:
         bos_token="<s>",
         eos_token="<|end|>",
         pad_token="<pad>",
+        unk_token="<unk>",
         padding_side="left",
         chat_template=CHAT_TEMPLATE,
         model_max_length=1024,

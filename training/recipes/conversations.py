@@ -1,0 +1,54 @@
+"""Rows of the data files, and how a conversation becomes tokens."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from training.recipes.run import RecipeError
+
+Messages = list[dict[str, str]]
+
+
+def read_rows(path: Path, *, keys: Sequence[str]) -> list[dict[str, Any]]:
+    """Read JSON lines.
+
+    Raises:
+        RecipeError: no such file, a line that is not an object, or one that lacks a key.
+    """
+    if not path.is_file():
+        raise RecipeError(f"There is no {path.name} in {path.parent}.")
+    rows = []
+    with path.open(encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+            except ValueError:
+                raise RecipeError(f"Line {number} of {path.name} is not JSON.") from None
+            if not isinstance(row, dict) or (missing := [key for key in keys if key not in row]):
+                raise RecipeError(f"Line {number} of {path.name} lacks {', '.join(missing) if isinstance(row, dict) else keys[0]}.")
+            rows.append(row)
+    return rows
+
+
+def prompt_tokens(tokenizer: Any, messages: Messages, *, limit: int) -> list[int]:
+    """The conversation up to where the assistant speaks; its first tokens are dropped beyond `limit`."""
+    tokens = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=True, return_dict=False)
+    return list(tokens[-limit:])
+
+
+def response_tokens(tokenizer: Any, text: str, *, limit: int) -> list[int]:
+    """The answer and the token that ends a turn; a longer one is cut, and then has no end."""
+    tokens = tokenizer(text, add_special_tokens=False)["input_ids"]
+    return [*tokens, tokenizer.eos_token_id][:limit]
+
+
+def batches_by_length(lengths: Sequence[int], *, tokens: int, rows: int = 10**9) -> Iterator[list[int]]:
+    """Indices in batches of similar length, the longest first, each at most `rows` long and `tokens` big when padded."""
+    order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
+    while order:
+        count = max(1, min(rows, tokens // max(1, lengths[order[0]])))
+        yield order[:count]
+        order = order[count:]
