@@ -58,7 +58,7 @@ def prepare_postgres(directory: Path, *, durable: bool = True) -> tuple[Program,
             _let_others_pass(needed)
     version_file = directory / "PG_VERSION"
     if not version_file.exists():
-        _initialise(directory, user, group)
+        _initialise(directory, user, group, durable=durable)
     elif (found := version_file.read_text().strip()) != VERSION:
         raise StartError(
             f"{directory} was written by PostgreSQL {found} and this is {VERSION}. Dump it with the older release of "
@@ -104,7 +104,7 @@ def _accepts_connections(directory: Path) -> bool:
     return len(lines) > 7 and lines[7].strip() == "ready"
 
 
-def _initialise(directory: Path, user: int | None, group: int | None) -> None:
+def _initialise(directory: Path, user: int | None, group: int | None, *, durable: bool) -> None:
     """Make the cluster under another name and rename it: a directory that has the name is complete."""
     if directory.exists() and any(directory.iterdir()):
         aside = directory.with_name(f"{directory.name}.incomplete-{time.strftime('%Y%m%d-%H%M%S')}")
@@ -119,7 +119,8 @@ def _initialise(directory: Path, user: int | None, group: int | None) -> None:
     # The builtin collation sorts the same on every machine, so that an index survives an upgrade of the C library.
     locale = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     access = ["--auth-local=trust", "--auth-host=reject", f"--username={NAME}", "-D", str(making)]
-    _run([str(INSTALL / "bin/initdb"), *locale, *access], user, group)
+    sync = [] if durable else ["--no-sync"]
+    _run([str(INSTALL / "bin/initdb"), *locale, *access, *sync], user, group)
     _run(
         [str(INSTALL / "bin/postgres"), "--single", "-D", str(making), "postgres"],
         user,
