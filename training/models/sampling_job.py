@@ -1,4 +1,4 @@
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.db import models
@@ -11,6 +11,10 @@ from training.models.training_run import RunStatus, TrainingRun
 
 class SamplingJobQuerySet(OrganisationQuerySet["SamplingJob"]):
     organisation_path = "project__organisation"
+
+    def unfinished(self) -> Self:
+        """Queued or running."""
+        return self.filter(status__in=[RunStatus.QUEUED, RunStatus.RUNNING])
 
 
 class SamplingJob(models.Model):
@@ -28,6 +32,11 @@ class SamplingJob(models.Model):
     failed = models.PositiveIntegerField(default=0)
     total = models.PositiveIntegerField(default=0)
     fence = models.PositiveIntegerField(default=0)
+    # Attempts in a row that brought no answer; the next one waits until then.
+    attempts = models.PositiveSmallIntegerField(default=0)
+    next_attempt_at = models.DateTimeField(null=True, blank=True)
+    # When the sweeper last sent a message for it.
+    enqueued_at = models.DateTimeField(null=True, blank=True)
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
     error = models.TextField(blank=True)
@@ -40,7 +49,12 @@ class SamplingJob(models.Model):
     objects: ClassVar[Any] = SamplingJobQuerySet.as_manager()
 
     class Meta:
+        verbose_name = "sampling job"
         ordering = ["-id"]
 
     def __str__(self) -> str:
         return f"Sampling {self.pk}"
+
+    @property
+    def is_finished(self) -> bool:
+        return self.status not in (RunStatus.QUEUED, RunStatus.RUNNING)

@@ -29,6 +29,7 @@ class RunStatus(models.TextChoices):
 
 class TrainingRunQuerySet(OrganisationQuerySet["TrainingRun"]):
     def unfinished(self) -> Self:
+        """Queued or running."""
         return self.filter(status__in=[RunStatus.QUEUED, RunStatus.RUNNING])
 
 
@@ -41,14 +42,20 @@ class TrainingRun(models.Model):
     status = models.CharField(max_length=10, choices=RunStatus.choices, default=RunStatus.QUEUED)
     # What a person chose; the rest of config.json (paths, parents) is filled in when the run is claimed.
     config = models.JSONField(default=dict)
+    # What it stands on, as ids of versions: resolved when it is first claimed, and the same when it is resumed.
+    inputs = models.JSONField(default=dict)
     snapshot = models.ForeignKey(Snapshot, on_delete=models.PROTECT, null=True, related_name="runs")
     parent = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, null=True, related_name="runs_from_it")
     # The run whose success this one waits for; the runs of one refresh share a chain.
     after = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="followers")
     chain_id = models.UUIDField(null=True, blank=True, db_index=True)
     fence = models.PositiveIntegerField(default=0)
+    # Claims since a person last started or retried it: what is lost again and again is given up.
+    attempts = models.PositiveSmallIntegerField(default=0)
     claimed_by = models.CharField(max_length=120, blank=True)
     process_id = models.PositiveIntegerField(null=True, blank=True)
+    # When the sweeper last sent a message for it.
+    enqueued_at = models.DateTimeField(null=True, blank=True)
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
     step = models.PositiveIntegerField(default=0)
@@ -68,12 +75,14 @@ class TrainingRun(models.Model):
     objects: ClassVar[Any] = TrainingRunQuerySet.as_manager()
 
     class Meta:
+        verbose_name = "run"
         ordering = ["-id"]
         indexes = [
             models.Index(
                 fields=["status", "heartbeat_at"], condition=Q(status__in=["queued", "running"]), name="run_to_sweep"
             ),
             models.Index(fields=["project", "-id"], name="run_by_project"),
+            models.Index(fields=["organisation", "-id"], name="run_by_organisation"),
         ]
         constraints = [
             models.CheckConstraint(
@@ -85,6 +94,10 @@ class TrainingRun(models.Model):
 
     def __str__(self) -> str:
         return f"Run {self.pk}: {self.get_recipe_display()}"
+
+    @property
+    def is_finished(self) -> bool:
+        return self.status not in (RunStatus.QUEUED, RunStatus.RUNNING)
 
     @property
     def directory(self) -> Path:
