@@ -23,15 +23,26 @@ class MemberRequest(HttpRequest):
 View = Callable[Concatenate[MemberRequest, P], HttpResponseBase]
 
 
+def signed_in(view: View[P]) -> Callable[..., HttpResponseBase]:
+    """Sign-in and a membership, whatever the role; otherwise the sign-in page or a refusal with its reason."""
+
+    @login_required
+    @wraps(view)
+    def checked(request: Any, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        if not request.member:
+            raise NotPermitted("You are not a member of any organisation. Ask an administrator to add you.")
+        return view(request, *args, **kwargs)
+
+    return checked
+
+
 def requires(permission: Permission) -> Callable[[View[P]], Callable[..., HttpResponseBase]]:
-    """Sign-in, a membership and the permission; otherwise the sign-in page or a refusal with its reason."""
+    """A signed-in member with the permission."""
 
     def decorate(view: View[P]) -> Callable[..., HttpResponseBase]:
-        @login_required
+        @signed_in
         @wraps(view)
         def checked(request: Any, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-            if not request.member:
-                raise NotPermitted("You are not a member of any organisation. Ask an administrator to add you.")
             check_can(request.member, permission)
             return view(request, *args, **kwargs)
 

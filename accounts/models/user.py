@@ -26,6 +26,8 @@ class User(AbstractBaseUser):
     is_active = models.BooleanField(default=True)
     # Simulated annotators are programs: they are called simulated wherever their judgements appear.
     is_simulated = models.BooleanField(default=False)
+    # An administrator made the password: good for getting in, and to be replaced by one's own.
+    password_is_temporary = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     USERNAME_FIELD = "email"

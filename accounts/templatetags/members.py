@@ -10,3 +10,12 @@ register = template.Library()
 def may(member: Membership | None, permission: str) -> bool:
     """`{% if member|may:"export" %}`: whether to offer what a view would refuse."""
     return bool(member) and member is not None and can(member, Permission(permission))
+
+
+@register.simple_tag
+def memberships_of(member: Membership | None) -> list[Membership]:
+    """Every organisation the person may act for, for the switch in the head of the page."""
+    if not member:
+        return []
+    mine = Membership.objects.filter(user_id=member.user_id, is_active=True)
+    return list(mine.select_related("organisation").order_by("organisation__name"))

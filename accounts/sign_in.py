@@ -1,0 +1,49 @@
+"""Signing in by e-mail and password, with guesses counted in the database: every web process sees the same count."""
+
+from datetime import timedelta
+
+from django.contrib.auth import authenticate
+from django.db import connection, transaction
+from django.http import HttpRequest
+from django.utils.timezone import now
+
+from accounts.errors import AccordError, Invalid
+from accounts.models import SignInAttempt, User
+
+ATTEMPTS = 10
+WINDOW = timedelta(minutes=15)
+
+
+class TooManyAttempts(AccordError):
+    http_status = 429
+    code = "too_many_requests"
+
+
+def check_credentials(*, request: HttpRequest, email: str, password: str) -> User:
+    """The person of this e-mail and password.
+
+    Raises:
+        TooManyAttempts: this e-mail was tried too often from this address.
+        Invalid: unknown e-mail, wrong password or a closed account; it does not say which.
+    """
+    email, address = email.strip().lower()[:254], request.META.get("REMOTE_ADDR", "")[:45]
+    _count_attempt(email, address)
+    user = authenticate(request, username=email, password=password)
+    if not isinstance(user, User):
+        raise Invalid("This e-mail and password do not belong together. Check both, and try again.")
+    SignInAttempt.objects.filter(email=email, address=address).delete()
+    return user
+
+
+@transaction.atomic
+def _count_attempt(email: str, address: str) -> None:
+    """Count the attempt before the password is looked at: guesses sent at once are then counted too."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"sign-in {email} {address}"])
+    mine = SignInAttempt.objects.filter(email=email, address=address)
+    mine.filter(at__lt=now() - WINDOW).delete()
+    if mine.count() >= ATTEMPTS:
+        raise TooManyAttempts(
+            "Too many attempts for this e-mail. Wait 15 minutes, or ask an administrator for a new password."
+        )
+    SignInAttempt.objects.create(email=email, address=address)

@@ -1,0 +1,48 @@
+// What every page needs: copy buttons, forms that are sent once, a word when the server cannot be reached.
+(() => {
+  const announce = (text) => {
+    const region = document.getElementById("announcer");
+    if (region) { region.textContent = ""; requestAnimationFrame(() => { region.textContent = text; }); }
+  };
+  window.accord = { announce };
+
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest?.("[data-copy]");
+    if (!button) return;
+    const source = document.getElementById(button.dataset.copy);
+    try {
+      await navigator.clipboard.writeText(source.textContent.trim());
+      button.textContent = "Copied";
+    } catch {
+      // Without https the clipboard is closed to pages: select it, and let the person copy.
+      getSelection().selectAllChildren(source);
+      button.textContent = "Selected: press Ctrl C";
+    }
+    announce(button.textContent);
+  });
+
+  // A plain form is sent once, however often its button is pressed. htmx forms look after themselves.
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.matches("[hx-post], [data-resend], [method=get]") || event.defaultPrevented) return;
+    if (form.dataset.sent) { event.preventDefault(); return; }
+    form.dataset.sent = "1";
+    for (const button of form.querySelectorAll("button[type=submit], button:not([type])")) button.setAttribute("aria-disabled", "true");
+  });
+  addEventListener("pageshow", () => {
+    for (const form of document.querySelectorAll("form[data-sent]")) {
+      delete form.dataset.sent;
+      for (const button of form.querySelectorAll("[aria-disabled]")) button.removeAttribute("aria-disabled");
+    }
+  });
+
+  // A choice that applies at once; its form has a button for when there is no script.
+  document.addEventListener("change", (event) => {
+    if (event.target.matches?.("[data-autosubmit]")) event.target.form.requestSubmit();
+  });
+  for (const element of document.querySelectorAll("[data-without-script]")) element.hidden = true;
+
+  const unreachable = () => announce("The server cannot be reached. Nothing was changed; try again in a moment.");
+  document.addEventListener("htmx:sendError", unreachable);
+  document.addEventListener("htmx:timeout", unreachable);
+})();
