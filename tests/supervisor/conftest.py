@@ -36,9 +36,9 @@ def wait_for(ask: Callable[[], object], seconds: float = 30) -> object:
 
 
 class SmallAccord:
-    """tests/supervisor/small_accord.py on a data directory."""
+    """tests/supervisor/small_accord.py on a data directory, with or without PostgreSQL and Valkey."""
 
-    def __init__(self, data_dir: Path, programs: str) -> None:
+    def __init__(self, data_dir: Path, programs: str, *, servers: bool = False) -> None:
         self.data_dir = data_dir
         self.environment = {
             **os.environ,
@@ -46,8 +46,8 @@ class SmallAccord:
             "ACCORD_WEB_PORT": str(find_free_port()),
             "ACCORD_GATEWAY_PORT": str(find_free_port()),
             "ACCORD_ENGINE_PORT": str(find_free_port()),
-            "DATABASE_URL": "",
-            "BROKER_URL": "",
+            "DATABASE_URL": "" if servers else "postgresql://nobody.asks/it",
+            "BROKER_URL": "" if servers else "redis://nobody.asks/it",
             "ENGINE_URL": "",
             "SMALL_PROGRAMS": programs,
             "TMPDIR": tempfile.gettempdir(),
@@ -121,8 +121,8 @@ def small_accord(data_dir: Path) -> Iterator[Callable[..., SmallAccord]]:
     """Makes one; whatever runs at the end of the test is ended."""
     made: list[SmallAccord] = []
 
-    def make(programs: str = "web trainer") -> SmallAccord:
-        made.append(SmallAccord(data_dir, programs))
+    def make(programs: str = "web", *, servers: bool = False) -> SmallAccord:
+        made.append(SmallAccord(data_dir, programs, servers=servers))
         return made[-1]
 
     yield make

@@ -45,7 +45,7 @@ def answers(ask):
 
 
 def test_killed_servers_come_back_under_the_same_url_with_their_data(small_accord):
-    accord = small_accord("web").start().wait_until_ready()
+    accord = small_accord(servers=True).start().wait_until_ready()
     with connect(accord) as connection:
         connection.execute("CREATE TABLE kept (word text)")
         connection.execute("INSERT INTO kept VALUES ('judgement')")
@@ -64,7 +64,7 @@ def test_killed_servers_come_back_under_the_same_url_with_their_data(small_accor
 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_every_process_even_those_that_do_not_listen(small_accord, sent):
-    accord = small_accord("web trainer stubborn").start().wait_until_ready()
+    accord = small_accord("web trainer stubborn", servers=True).start().wait_until_ready()
     recipe_of(accord)
     log_of(accord, "stubborn", containing="deaf")
     output = accord.end(sent)
@@ -81,12 +81,12 @@ def test_a_killed_trainer_is_started_again_and_its_recipe_does_not_live_on(small
 
 
 def test_a_start_after_the_supervisor_was_killed_cleans_up_and_keeps_the_data(small_accord):
-    killed = small_accord().start().wait_until_ready()
+    killed = small_accord("web trainer", servers=True).start().wait_until_ready()
     recipe = recipe_of(killed)
     with connect(killed) as connection:
         connection.execute("CREATE TABLE kept (word text)")
     killed.end(signal.SIGKILL)
-    accord = small_accord().start().wait_until_ready()
+    accord = small_accord("web trainer", servers=True).start().wait_until_ready()
     assert not runs(recipe)
     with connect(accord) as connection:
         assert connection.execute("SELECT count(*) FROM kept").fetchone() == (0,)
@@ -96,20 +96,22 @@ def test_a_start_after_the_supervisor_was_killed_cleans_up_and_keeps_the_data(sm
 
 def test_stop_ends_what_a_killed_supervisor_left(small_accord):
     killed = small_accord("trainer").start().wait_until_ready()
+    recipe = recipe_of(killed)
     killed.end(signal.SIGKILL)
+    assert runs(recipe)
     assert "processes of a run that was killed" in small_accord().start("supervisor", "stop").end_by_itself()
     assert killed.survivors() == []
 
 
 def test_stop_ends_a_running_application(small_accord):
-    accord = small_accord("web").start().wait_until_ready()
+    accord = small_accord().start().wait_until_ready()
     assert small_accord().start("supervisor", "stop").end_by_itself() == "Accord has ended.\n"
     assert accord.survivors() == []
 
 
 def test_a_second_supervisor_is_refused_with_the_address_of_the_first(small_accord):
-    first = small_accord("web").start().wait_until_ready()
-    second = small_accord("web").start()
+    first = small_accord().start().wait_until_ready()
+    second = small_accord().start()
     output = second.end_by_itself()
     assert second.process.returncode == 1
     assert f"Accord already runs here, process {first.process.pid}, at {first.state.address}" in output
