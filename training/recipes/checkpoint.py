@@ -13,7 +13,9 @@ from training.recipes.run import RecipeError
 Parameters = dict[str, torch.nn.Parameter]
 
 
-def save_checkpoint(path: Path, *, step: int, parameters: Parameters, optimizer: torch.optim.Optimizer, config: str) -> None:
+def save_checkpoint(
+    path: Path, *, step: int, parameters: Parameters, optimizer: torch.optim.Optimizer, config: str
+) -> None:
     tensors = {f"weight/{name}": parameter.detach() for name, parameter in parameters.items()}
     for name, parameter in parameters.items():
         for key, value in optimizer.state[parameter].items():

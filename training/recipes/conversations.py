@@ -7,6 +7,16 @@ from typing import Any
 
 from training.recipes.run import RecipeError
 
+# Given to a base without a chat template. Turns in plain words, ended by the token that ends documents: the base knows both.
+# Gemma's own <start_of_turn> and <end_of_turn> have untrained embeddings in the *base* model, and the output layer shares
+# them: fine-tuned on a few dozen answers it ends a turn with any of 6,000 <unused> tokens and talks on.
+PLAIN_TEMPLATE = (
+    "{{ bos_token or '' }}{% for message in messages %}"
+    "{{ message['role'] | capitalize + ':\\n' + message['content'] | trim }}"
+    "{{ eos_token if message['role'] == 'assistant' else '' }}{{ '\\n\\n' }}"
+    "{% endfor %}{% if add_generation_prompt %}{{ 'Assistant:\\n' }}{% endif %}"
+)
+
 Messages = list[dict[str, str]]
 
 
@@ -28,7 +38,9 @@ def read_rows(path: Path, *, keys: Sequence[str]) -> list[dict[str, Any]]:
             except ValueError:
                 raise RecipeError(f"Line {number} of {path.name} is not JSON.") from None
             if not isinstance(row, dict) or (missing := [key for key in keys if key not in row]):
-                raise RecipeError(f"Line {number} of {path.name} lacks {', '.join(missing) if isinstance(row, dict) else keys[0]}.")
+                raise RecipeError(
+                    f"Line {number} of {path.name} lacks {', '.join(missing) if isinstance(row, dict) else keys[0]}."
+                )
             rows.append(row)
     return rows
 

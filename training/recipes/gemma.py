@@ -8,23 +8,8 @@ import torch
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, processors
 from transformers import Gemma3TextConfig
 
+from training.recipes.conversations import PLAIN_TEMPLATE
 from training.recipes.gguf_file import GgufFile
-
-CHAT_TEMPLATE = """\
-{{ bos_token }}
-{%- set instructions = '' -%}
-{%- if messages and messages[0]['role'] == 'system' -%}
-    {%- set instructions = messages[0]['content'] | trim + '\\n\\n' -%}
-    {%- set messages = messages[1:] -%}
-{%- endif -%}
-{%- for message in messages -%}
-    {{- '<start_of_turn>' + ('model' if message['role'] == 'assistant' else message['role']) + '\\n' -}}
-    {{- (instructions if loop.first else '') + message['content'] | trim + '<end_of_turn>\\n' -}}
-{%- endfor -%}
-{%- if add_generation_prompt -%}
-    {{- '<start_of_turn>model\\n' -}}
-{%- endif -%}
-"""
 
 _LAYER_NAMES = {
     "attn_q": "self_attn.q_proj",
@@ -110,13 +95,13 @@ def write_tokenizer(source: GgufFile, directory: Path) -> None:
     settings: dict[str, Any] = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "bos_token": "<bos>",
-        "eos_token": "<end_of_turn>",
+        "eos_token": "<eos>",
         "pad_token": "<pad>",
         "unk_token": "<unk>",
         "padding_side": "left",
         "clean_up_tokenization_spaces": False,
         "model_max_length": source.fields["gemma3.context_length"],
-        "chat_template": CHAT_TEMPLATE,
+        "chat_template": PLAIN_TEMPLATE,
     }
     (directory / "tokenizer_config.json").write_text(json.dumps(settings, indent=1, ensure_ascii=False))
 

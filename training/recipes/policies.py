@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
-from training.recipes.prepare_base import check_model_directory, hash_directory
+from training.recipes.model_directory import check_model_directory, hash_directory
 from training.recipes.run import RecipeError, replace_directory
 
 transformers_logging.disable_progress_bar()
@@ -87,7 +87,9 @@ def read_adapter(adapter_dir: Path) -> tuple[dict[str, Any], dict[str, torch.Ten
         settings = json.loads((adapter_dir / "adapter_config.json").read_text())
         weights = load_file(adapter_dir / "adapter_model.safetensors")
     except FileNotFoundError as problem:
-        raise RecipeError(f"{adapter_dir} is not an adapter in safetensors: {Path(problem.filename).name} is missing.") from None
+        raise RecipeError(
+            f"{adapter_dir} is not an adapter in safetensors: {Path(problem.filename).name} is missing."
+        ) from None
     if settings.get("peft_type") != "LORA" or settings.get("use_dora") or settings.get("bias", "none") != "none":
         raise RecipeError(f"{adapter_dir} is not a plain LoRA adapter; only those can be continued.")
     return settings, {name: tensor.float() for name, tensor in weights.items()}
@@ -104,7 +106,9 @@ def export_adapter(model: PeftModel, *, parent_dir: Path | None, base_sha256: st
     partial = target.with_name(target.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    save_file({name: t.contiguous() for name, t in weights.items()}, partial / "adapter_model.safetensors", {"format": "pt"})
+    save_file(
+        {name: t.contiguous() for name, t in weights.items()}, partial / "adapter_model.safetensors", {"format": "pt"}
+    )
     plain = {key: sorted(value) if isinstance(value, set) else value for key, value in settings.items()}
     (partial / "adapter_config.json").write_text(json.dumps(plain, indent=1, default=str))
     replace_directory(partial, target)

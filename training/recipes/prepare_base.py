@@ -9,7 +9,6 @@ tokenizer with a chat template, and a generation_config.json that stops at the e
 Nothing but safetensors is read: a pickle can run code. A directory with only pickles is refused.
 """
 
-import hashlib
 import json
 import os
 import shutil
@@ -17,16 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from training.recipes.conversations import PLAIN_TEMPLATE
+from training.recipes.model_directory import PICKLES, check_model_directory, hash_directory
 from training.recipes.run import RecipeError, Run, main, replace_directory
 
-PICKLES = {".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt"}
 COPIED = ("*.json", "*.safetensors", "*.jinja", "*.model", "*.txt", "LICENSE*", "NOTICE*", "README*", "*TERMS*")
-# A base without a template of its own gets Gemma's turns in plain words, so that any tokenizer can spell them.
-PLAIN_TEMPLATE = (
-    "{{ bos_token or '' }}{% for m in messages %}{{ m['role'] + ': ' + m['content'] | trim }}"
-    "{{ eos_token if m['role'] == 'assistant' else '' }}{{ '\\n' }}{% endfor %}"
-    "{% if add_generation_prompt %}{{ 'assistant:' }}{% endif %}"
-)
 
 
 @dataclass(frozen=True)
@@ -86,7 +80,7 @@ def _fetch(run: Run, config: Config) -> Path:
         os.environ["HF_HUB_OFFLINE"] = "1"
         return directory
     if directory.is_absolute() or config.source.count("/") > 1:
-        raise RecipeError(f"There is no directory {config.source}; name a model directory, a hub id or \"package\".")
+        raise RecipeError(f'There is no directory {config.source}; name a model directory, a hub id or "package".')
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
 
@@ -121,29 +115,6 @@ def _from_directory(run: Run, source: Path, target: Path) -> None:
         stops = {tokenizer.eos_token_id, *_as_list(AutoConfig.from_pretrained(target).eos_token_id)}
         _write_generation_config(target, bos=tokenizer.bos_token_id, eos=sorted(stops), pad=tokenizer.pad_token_id)
     GenerationConfig.from_pretrained(target)
-
-
-def check_model_directory(directory: Path) -> None:
-    """Raises RecipeError unless `directory` holds a model in safetensors."""
-    if not (directory / "config.json").is_file():
-        raise RecipeError(f"{directory} is not a model directory: it has no config.json.")
-    if list(directory.glob("*.safetensors")):
-        return
-    if pickles := sorted(file.name for file in directory.iterdir() if file.suffix in PICKLES):
-        raise RecipeError(
-            f"{directory} holds its weights as a pickle ({pickles[0]}), which can run code when it is opened; "
-            "convert it to safetensors first."
-        )
-    raise RecipeError(f"{directory} holds no weights: there is no .safetensors file in it.")
-
-
-def hash_directory(directory: Path) -> str:
-    """sha256 over names and contents: two directories with the same files have the same hash."""
-    digest = hashlib.sha256()
-    for file in sorted(directory.iterdir()):
-        with file.open("rb") as content:
-            digest.update(f"{file.name}\0{hashlib.file_digest(content, 'sha256').hexdigest()}\n".encode())
-    return digest.hexdigest()
 
 
 def _write_generation_config(target: Path, *, bos: int | None, eos: list[int], pad: int | None) -> None:

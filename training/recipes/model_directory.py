@@ -1,0 +1,31 @@
+"""What a model directory must be before anything is loaded from it: weights in safetensors, never a pickle."""
+
+import hashlib
+from pathlib import Path
+
+from training.recipes.run import RecipeError
+
+PICKLES = {".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt"}
+
+
+def check_model_directory(directory: Path) -> None:
+    """Raises RecipeError unless `directory` holds a model in safetensors."""
+    if not (directory / "config.json").is_file():
+        raise RecipeError(f"{directory} is not a model directory: it has no config.json.")
+    if list(directory.glob("*.safetensors")):
+        return
+    if pickles := sorted(file.name for file in directory.iterdir() if file.suffix in PICKLES):
+        raise RecipeError(
+            f"{directory} holds its weights as a pickle ({pickles[0]}), which can run code when it is opened; "
+            "convert it to safetensors first."
+        )
+    raise RecipeError(f"{directory} holds no weights: there is no .safetensors file in it.")
+
+
+def hash_directory(directory: Path) -> str:
+    """sha256 over names and contents: two directories with the same files have the same hash."""
+    digest = hashlib.sha256()
+    for file in sorted(directory.iterdir()):
+        with file.open("rb") as content:
+            digest.update(f"{file.name}\0{hashlib.file_digest(content, 'sha256').hexdigest()}\n".encode())
+    return digest.hexdigest()
