@@ -16,13 +16,10 @@ class SignInForm(forms.Form):
     password = forms.CharField(widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}), strip=False)
 
 
-class NameForm(forms.ModelForm[User]):
-    class Meta:
-        model = User
-        fields = ["name"]
-        labels = {"name": "Name"}
-        help_texts = {"name": "How others see you."}
-        widgets = {"name": forms.TextInput(attrs={"autocomplete": "name"})}
+class NameForm(forms.Form):
+    name = forms.CharField(
+        max_length=150, help_text="How others see you.", widget=forms.TextInput(attrs={"autocomplete": "name"})
+    )
 
 
 class PasswordForm(forms.Form):

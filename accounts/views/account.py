@@ -20,7 +20,7 @@ def _page(request: HttpRequest, *, status: int = 200, **given: object) -> HttpRe
     assert isinstance(request.user, User)
     context: dict[str, object] = {
         "nav": "account",
-        "name_form": NameForm(instance=request.user, prefix="person"),
+        "name_form": NameForm(initial={"name": request.user.name}),
         "password_form": PasswordForm(user=request.user),
     }
     member = getattr(request, "member", None)
@@ -41,10 +41,10 @@ def account(request: HttpRequest) -> HttpResponse:
 @login_required
 def rename(request: HttpRequest) -> HttpResponse:
     assert isinstance(request.user, User)
-    form = NameForm(request.POST, instance=request.user, prefix="person")
+    form = NameForm(request.POST)
     if not form.is_valid():
         return _page(request, name_form=form, status=422)
-    form.save()
+    User.objects.filter(pk=request.user.pk).update(name=form.cleaned_data["name"])
     messages.success(request, "Your name is changed.")
     return redirect("account")
 
