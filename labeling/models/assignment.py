@@ -64,7 +64,7 @@ class Assignment(models.Model):
             models.Index(fields=["expires_at"], condition=Q(state="leased"), name="assignment_to_expire"),
             models.Index(fields=["annotator", "project", "-closed_at"], name="assignment_by_annotator"),
             models.Index(
-                fields=["annotator", "project"],
+                fields=["annotator", "project", "state"],
                 condition=Q(state__in=["leased", "expired"]),
                 name="assignment_unfinished",
             ),

@@ -60,11 +60,12 @@ class Item(models.Model):
             ),
         ]
         indexes = [
-            # The lease walks this index from an annotator's cursor on, best first.
-            models.Index("project", F("priority").desc(), "id", condition=Q(open_slots__gt=0), name="item_queue"),
+            # The lease walks this index from an annotator's cursor on, best first. Both columns ascend, so that
+            # "behind the cursor" is one row comparison that the index can start from.
+            models.Index("project", F("priority") * -1, "id", condition=Q(open_slots__gt=0), name="item_queue"),
             models.Index(
                 "project",
-                F("priority").desc(),
+                F("priority") * -1,
                 "id",
                 condition=Q(open_slots__gt=0, reopened=True),
                 name="item_queue_reopened",

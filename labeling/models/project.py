@@ -6,6 +6,7 @@ from django.db import models
 
 from accounts.models import Organisation
 from accounts.scoping import OrganisationQuerySet
+from labeling.hashing import is_held_out
 
 
 class ProjectQuerySet(OrganisationQuerySet["Project"]):
@@ -55,3 +56,7 @@ class Project(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def holds_out(self, content_hash: str) -> bool:
+        """Whether a prompt with this hash goes to the held-out part."""
+        return is_held_out(content_hash, self.held_out_percent)

@@ -1,0 +1,46 @@
+"""What labeling refuses, each with its status and its sentence."""
+
+from accounts.errors import AccordError
+
+
+class LabelingError(AccordError):
+    """A refusal of this app."""
+
+
+class NotAssigned(LabelingError):
+    http_status = 403
+    code = "not_assigned"
+
+
+class AlreadyJudged(LabelingError):
+    http_status = 409
+    code = "already_judged"
+
+
+class LeaseLost(LabelingError):
+    http_status = 409
+    code = "lease_lost"
+
+
+class ProjectClosed(LabelingError):
+    """Paused or archived."""
+
+    http_status = 409
+    code = "project_closed"
+
+
+class NothingToFreeze(LabelingError):
+    http_status = 409
+    code = "nothing_to_freeze"
+
+
+class BadJudgement(LabelingError):
+    http_status = 422
+    code = "invalid"
+
+
+class BadContent(LabelingError):
+    """A prompt, a response or a line of an import that cannot be stored as it is."""
+
+    http_status = 422
+    code = "invalid"

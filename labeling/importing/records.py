@@ -1,0 +1,120 @@
+"""One line of an import: `{"external_id"?, "prompt", "responses"?, "metadata"?}`."""
+
+import json
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from django.conf import settings
+
+from labeling.content import check_messages, check_metadata, check_text, describe
+from labeling.errors import BadContent
+from labeling.hashing import hash_prompt, hash_text
+
+KEYS = frozenset({"external_id", "prompt", "responses", "metadata"})
+RESPONSE_KEYS = frozenset({"text", "model"})
+MAX_RESPONSES = 100
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise BadContent(f"{name} is not JSON. Write null or leave the key out.")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if value in (float("inf"), float("-inf")):
+        raise BadContent(f"The number {text[:20]} is too large.")
+    return value
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedResponse:
+    text: str
+    model_name: str
+    content_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    messages: list[dict[str, str]]
+    content_hash: str
+    responses: list[ParsedResponse]
+    external_id: str
+    metadata: dict[str, Any]
+
+
+def parse_record(line: bytes) -> Record:
+    """Read one line.
+
+    Raises:
+        BadContent: with the reason, in a sentence for whoever made the file.
+    """
+    if len(line) > settings.IMPORT_MAX_LINE_BYTES:
+        raise BadContent(f"The line is longer than {settings.IMPORT_MAX_LINE_BYTES:,} bytes.")
+    raw = _decode(line)
+    unknown = set(raw) - KEYS
+    if unknown:
+        names = ", ".join(sorted(repr(key[:40]) for key in unknown)[:5])
+        raise BadContent(f"Unknown keys: {names}. A line may have {', '.join(sorted(KEYS))}.")
+    if "prompt" not in raw:
+        raise BadContent('The key "prompt" is missing.')
+    messages = check_messages(raw["prompt"])
+    external_id = raw.get("external_id")
+    external_id = "" if external_id is None else check_text(external_id, '"external_id"')
+    if len(external_id) > 200:
+        raise BadContent('"external_id" is longer than 200 characters.')
+    metadata = raw.get("metadata")
+    return Record(
+        messages=messages,
+        content_hash=hash_prompt(messages),
+        responses=_parse_responses(raw.get("responses")),
+        external_id=external_id,
+        metadata={} if metadata is None else check_metadata(metadata),
+    )
+
+
+def _decode(line: bytes) -> dict[str, Any]:
+    try:
+        value = _DECODER.decode(line.decode())
+    except UnicodeDecodeError as error:
+        raise BadContent(f"The line is not UTF-8 (byte {error.start + 1}).") from None
+    except RecursionError:
+        raise BadContent("The line is nested too deeply.") from None
+    except json.JSONDecodeError as error:
+        raise BadContent(f"The line is not JSON: {error.msg} at character {error.pos + 1}.") from None
+    except ValueError:  # a whole number with more than 4,300 digits
+        raise BadContent("The line holds a number with too many digits.") from None
+    if not isinstance(value, dict):
+        raise BadContent(f"The line must be an object, not {describe(value)}.")
+    return value
+
+
+def _parse_responses(value: Any) -> list[ParsedResponse]:
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise BadContent(f'"responses" must be a list, not {describe(value)}.')
+    if len(value) > MAX_RESPONSES:
+        raise BadContent(f'"responses" has more than {MAX_RESPONSES} entries.')
+    responses = [_parse_response(response, number) for number, response in enumerate(value, start=1)]
+    if len({response.content_hash for response in responses}) < len(responses):
+        raise BadContent("Two responses have the same text: there is nothing to compare. Keep one of them.")
+    return responses
+
+
+def _parse_response(value: Any, number: int) -> ParsedResponse:
+    if not isinstance(value, dict) or "text" not in value:
+        raise BadContent(f'Response {number} must be an object with "text" and, if known, "model".')
+    unknown = set(value) - RESPONSE_KEYS
+    if unknown:
+        names = ", ".join(sorted(repr(key[:40]) for key in unknown)[:5])
+        raise BadContent(f'Response {number} has unknown keys: {names}. It may have "text" and "model".')
+    # An empty answer is a real one: some models give it, and a person can judge it.
+    text = check_text(value["text"], f"The text of response {number}")
+    model = value.get("model")
+    model_name = "" if model is None else check_text(model, f"The model of response {number}")
+    if len(model_name) > 200:
+        raise BadContent(f"The model of response {number} is longer than 200 characters.")
+    return ParsedResponse(text, model_name, hash_text(text))

@@ -1,0 +1,106 @@
+"""The SQL of the lease. `rank` is -priority: the queue is ordered by (rank, id), both ascending."""
+
+MAKE_CURSOR = """
+INSERT INTO labeling_queuecursor (project_id, annotator_id, epoch, priority, item_id)
+VALUES (%(project)s, %(annotator)s, 0, 'Infinity', 0)
+ON CONFLICT (project_id, annotator_id) DO NOTHING
+"""
+
+# The position is the cursor's when it is of the queue's epoch, else the very beginning.
+LOCK_CURSOR = """
+SELECT c.id, p.paused_at IS NOT NULL, p.archived_at IS NOT NULL, p.lease_minutes, p.queue_epoch,
+       CASE WHEN c.epoch = p.queue_epoch THEN c.priority * -1 ELSE '-Infinity' END,
+       CASE WHEN c.epoch = p.queue_epoch THEN c.item_id ELSE 0 END
+FROM labeling_queuecursor c JOIN labeling_project p ON p.id = c.project_id
+WHERE c.project_id = %(project)s AND c.annotator_id = %(annotator)s
+FOR UPDATE OF c
+"""
+
+# Scalar subqueries, not NOT EXISTS: the planner would turn that into a join, and hash everything this person has
+# ever judged. As they stand each is a probe of a unique index, asked only for the items the scan comes to.
+_FOR_THIS_PERSON = """
+    i.project_id = %(project)s AND i.open_slots > 0
+    AND (SELECT a.id FROM labeling_assignment a WHERE a.item_id = i.id AND a.annotator_id = %(annotator)s) IS NULL
+    AND (SELECT r.id FROM labeling_itemresponse ir JOIN labeling_response r ON r.id = ir.response_id
+         WHERE ir.item_id = i.id AND r.author_id = %(annotator)s LIMIT 1) IS NULL"""
+
+# What the two statements differ in is written @so@.
+_STATEMENT = f"""
+WITH mine AS (
+    -- What this person holds, also when its time is over and nobody has swept it yet.
+    UPDATE labeling_assignment SET expires_at = now() + make_interval(mins => %(minutes)s)
+    WHERE state = 'leased' AND id = (
+        SELECT id FROM labeling_assignment
+        WHERE annotator_id = %(annotator)s AND project_id = %(project)s AND state = 'leased'
+        ORDER BY leased_at DESC, id DESC LIMIT 1)
+    RETURNING id
+), first_new AS MATERIALIZED (
+    -- The first open item behind the cursor that this person has not had, locked by somebody or not.
+    SELECT i.id, i.priority * -1 AS rank FROM labeling_item i
+    WHERE NOT EXISTS (SELECT FROM mine)
+      AND (i.priority * -1, i.id) > (%(rank)s::float8, %(item)s::bigint) AND {_FOR_THIS_PERSON}
+    ORDER BY i.priority * -1, i.id LIMIT 1
+), first_reopened AS MATERIALIZED (
+    -- The same among those that came back, wherever they lie.
+    SELECT i.id, i.priority * -1 AS rank FROM labeling_item i
+    WHERE NOT EXISTS (SELECT FROM mine) AND i.reopened AND @looks_back@ AND {_FOR_THIS_PERSON}
+    ORDER BY i.priority * -1, i.id LIMIT 1
+), from_reopened AS MATERIALIZED (
+    SELECT i.id FROM labeling_item i
+    WHERE i.reopened AND {_FOR_THIS_PERSON}
+      AND (i.priority * -1, i.id) >= ((SELECT rank FROM first_reopened), (SELECT id FROM first_reopened))
+      AND ((SELECT id FROM first_new) IS NULL OR ((SELECT rank FROM first_reopened), (SELECT id FROM first_reopened))
+           <= ((SELECT rank FROM first_new), (SELECT id FROM first_new)))
+    ORDER BY i.priority * -1, i.id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
+), from_queue AS MATERIALIZED (
+    SELECT i.id FROM labeling_item i
+    WHERE NOT EXISTS (SELECT FROM from_reopened) AND {_FOR_THIS_PERSON}
+      AND (i.priority * -1, i.id) >= ((SELECT rank FROM first_new), (SELECT id FROM first_new))
+    ORDER BY i.priority * -1, i.id LIMIT 1 FOR NO KEY UPDATE @skip_locked@
+), new_item AS (
+    SELECT id FROM from_reopened UNION ALL SELECT id FROM from_queue
+), again AS MATERIALIZED (
+    -- Nothing new: a lease of this person's own that ran out, if the item still has a slot.
+    SELECT a.id, a.item_id FROM labeling_assignment a JOIN labeling_item i ON i.id = a.item_id
+    WHERE a.annotator_id = %(annotator)s AND a.project_id = %(project)s AND a.state = 'expired' AND i.open_slots > 0
+      AND NOT EXISTS (SELECT FROM mine) AND (SELECT id FROM first_new) IS NULL
+      AND (SELECT id FROM first_reopened) IS NULL
+    ORDER BY i.priority * -1, i.id LIMIT 1 FOR NO KEY UPDATE OF a, i SKIP LOCKED
+), taken AS (
+    UPDATE labeling_item SET open_slots = open_slots - 1, reopened = reopened AND open_slots > 1
+    WHERE id = (SELECT id FROM new_item UNION ALL SELECT item_id FROM again)
+    RETURNING id, overlap
+), made AS (
+    -- free_slot looks at what is committed now; this statement alone still sees the slots as they were when it began.
+    INSERT INTO labeling_assignment (project_id, item_id, annotator_id, slot, state, shown_order, leased_at, expires_at,
+                                     skip_reason, draft)
+    SELECT %(project)s, t.id, %(annotator)s, labeling_free_slot(t.id, t.overlap), 'leased',
+           CASE WHEN random() < 0.5 THEN ARRAY[0, 1] ELSE ARRAY[1, 0] END::smallint[],
+           now(), now() + make_interval(mins => %(minutes)s), '', '{{}}'
+    FROM taken t WHERE NOT EXISTS (SELECT FROM again)
+    RETURNING id
+), leased_again AS (
+    UPDATE labeling_assignment a SET state = 'leased', slot = labeling_free_slot(t.id, t.overlap), closed_at = NULL,
+           leased_at = now(), expires_at = now() + make_interval(mins => %(minutes)s)
+    FROM again, taken t WHERE a.id = again.id
+    RETURNING a.id
+), last_open AS (
+    SELECT i.id, i.priority * -1 AS rank FROM labeling_item i
+    WHERE NOT EXISTS (SELECT FROM first_new) AND NOT EXISTS (SELECT FROM mine)
+      AND i.project_id = %(project)s AND i.open_slots > 0
+    ORDER BY i.priority * -1 DESC, i.id DESC LIMIT 1
+), cursor_moved AS (
+    -- Over everything this person has had, and never over an item that somebody else's lock hid.
+    UPDATE labeling_queuecursor c SET epoch = %(epoch)s, priority = f.rank * -1, item_id = f.id - f.is_left
+    FROM (SELECT rank, id, CASE WHEN id = (SELECT id FROM new_item) THEN 0 ELSE 1 END AS is_left FROM first_new
+          UNION ALL SELECT rank, id, 0 FROM last_open) f
+    WHERE c.id = %(cursor)s AND @looks_back@
+)
+SELECT coalesce((SELECT id FROM mine), (SELECT id FROM made), (SELECT id FROM leased_again)),
+       EXISTS (SELECT FROM first_new) OR EXISTS (SELECT FROM first_reopened)
+"""  # noqa: S608 - put together from this file's own text alone
+
+LEASE = _STATEMENT.replace("@looks_back@", "true").replace("@skip_locked@", "SKIP LOCKED")
+# From the queue's beginning, waiting for the rows that others hold, in one order for everybody: no deadlock. What
+# they leave is looked at anew, so that it cannot be taken twice.
+LEASE_PATIENTLY = _STATEMENT.replace("@looks_back@", "false").replace("@skip_locked@", "")

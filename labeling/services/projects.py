@@ -1,0 +1,129 @@
+"""Projects: set up, changed, paused, archived."""
+
+import re
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.text import slugify
+from django.utils.timezone import now
+
+from accounts.audit import record_event
+from accounts.errors import Invalid
+from accounts.models import Membership
+from accounts.permissions import Permission, check_can
+from labeling.content import check_text
+from labeling.models import Project, SelectionPolicy
+
+CHANGEABLE = frozenset(
+    {
+        "name", "purpose", "guidelines", "overlap", "lease_minutes", "held_out_percent", "selection_policy",
+        "retrain_after",
+    }
+)  # fmt: skip
+POLICIES = (SelectionPolicy.RANDOM, SelectionPolicy.IN_ORDER)
+
+
+@transaction.atomic
+def create_project(
+    *,
+    by: Membership,
+    name: str,
+    purpose: str = "",
+    guidelines: str = "",
+    overlap: int = 1,
+    lease_minutes: int = 15,
+    held_out_percent: int = 20,
+    selection_policy: str = "random",
+    retrain_after: int | None = None,
+) -> Project:
+    """Set up a labelling effort in the member's organisation.
+
+    Raises:
+        NotPermitted: the member may not set up projects.
+        Invalid: a field out of its range; `fields` says which.
+    """
+    check_can(by, Permission.MANAGE_PROJECTS)
+    project = Project(
+        organisation=by.organisation, name=name.strip(), purpose=purpose.strip(), guidelines=guidelines,
+        overlap=overlap, lease_minutes=lease_minutes, held_out_percent=held_out_percent,
+        selection_policy=selection_policy, retrain_after=retrain_after, created_by=by.user,
+    )  # fmt: skip
+    _check(project)
+    project.slug = _free_slug(project)
+    project.save()
+    record_event("project created", by=by, subject=project, name=project.name)
+    return project
+
+
+@transaction.atomic
+def update_project(*, project: Project, by: Membership, **changes: Any) -> Project:
+    """Change settings. A new overlap holds for items made from now on; prompts keep their part of the split.
+
+    Raises:
+        NotPermitted, Invalid
+    """
+    check_can(by, Permission.MANAGE_PROJECTS)
+    unknown = set(changes) - CHANGEABLE
+    if unknown:
+        raise Invalid(f"A project has no setting {', '.join(sorted(unknown))}.")
+    stored = Project.objects.select_for_update(no_key=True).get(pk=project.pk)
+    before = {name: getattr(stored, name) for name in changes}
+    for name, value in changes.items():
+        setattr(stored, name, value.strip() if name in ("name", "purpose") and isinstance(value, str) else value)
+    _check(stored)
+    if changes:
+        stored.save(update_fields=list(changes))
+    changed = {name: [old, getattr(stored, name)] for name, old in before.items() if old != getattr(stored, name)}
+    changed.pop("guidelines", None)  # long; that they changed is told
+    record_event("project changed", by=by, subject=stored, changed=changed, guidelines_changed="guidelines" in changes)
+    return stored
+
+
+def pause_project(*, project: Project, by: Membership) -> None:
+    """Give out no items for now. Judgements in hand are still taken."""
+    _mark(project, by, "project paused", paused_at=now())
+
+
+def resume_project(*, project: Project, by: Membership) -> None:
+    """Give out items again."""
+    _mark(project, by, "project resumed", paused_at=None)
+
+
+def archive_project(*, project: Project, by: Membership) -> None:
+    """Give out no items any more and leave the list; everything is kept."""
+    _mark(project, by, "project archived", archived_at=now())
+
+
+@transaction.atomic
+def _mark(project: Project, by: Membership, verb: str, **state: Any) -> None:
+    check_can(by, Permission.MANAGE_PROJECTS)
+    ((field, value),) = state.items()
+    # Only a real change is told in the trail: pausing twice is pausing once.
+    if Project.objects.filter(pk=project.pk, **{f"{field}__isnull": value is not None}).update(**state):
+        setattr(project, field, value)
+        record_event(verb, by=by, subject=project)
+
+
+def _check(project: Project) -> None:
+    for field in ("name", "purpose", "guidelines"):
+        check_text(getattr(project, field), field.capitalize())
+    try:
+        project.full_clean(exclude=["slug", "created_by"])
+    except ValidationError as error:
+        fields = {name: " ".join(messages) for name, messages in error.message_dict.items()}
+        told = " ".join(f"{name}: {why}" for name, why in fields.items())
+        raise Invalid(f"The project cannot be saved like this. {told}", fields=fields) from None
+    if project.selection_policy not in POLICIES:
+        raise Invalid(
+            "Choose a selection policy: random or in_order.", fields={"selection_policy": "Use random or in_order."}
+        )
+
+
+def _free_slug(project: Project) -> str:
+    stem = slugify(project.name)[:70] or "project"
+    taken = set(
+        Project.objects.filter(organisation=project.organisation, slug__startswith=stem).values_list("slug", flat=True)
+    )
+    numbers = [int(found[1]) for slug in taken if (found := re.fullmatch(rf"{re.escape(stem)}-(\d+)", slug))]
+    return stem if stem not in taken else f"{stem}-{max(numbers, default=1) + 1}"

@@ -1,0 +1,57 @@
+"""Small helpers around the cast: content for a project, and a judgement in one call."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from accounts.models import Membership
+from labeling.models import Assignment, Comparison, Project
+from labeling.services import ImportReport, import_records, lease_next, submit_comparison
+
+
+def pair_lines(count: int, *, start: int = 0) -> list[bytes]:
+    """NDJSON of `count` different prompts with two responses each."""
+    return [
+        json.dumps(
+            {
+                "external_id": f"p{number}",
+                "prompt": f"Question {number}?",
+                "responses": [{"text": f"Yes, {number}.", "model": "one"}, {"text": f"No, {number}.", "model": "two"}],
+            }
+        ).encode()
+        for number in range(start, start + count)
+    ]
+
+
+@pytest.fixture
+def add_pairs(project: Project, alice: Membership) -> Callable[..., ImportReport]:
+    def add(count: int, *, start: int = 0, into: Project = project) -> ImportReport:
+        return import_records(project=into, by=alice, lines=pair_lines(count, start=start))
+
+    return add
+
+
+def judge(assignment: Assignment, by: Membership, **said: Any) -> Comparison:
+    """Submit with what is not said filled in."""
+    said = {"choice": "a", "strength": 2, "client_id": uuid4()} | said
+    return submit_comparison(assignment=assignment, by=by, **said)
+
+
+def judge_next(project: Project, by: Membership, **said: Any) -> Comparison | None:
+    """Lease and judge one item."""
+    assignment = lease_next(project=project, by=by)
+    return judge(assignment, by, **said) if assignment else None
+
+
+@pytest.fixture
+def reference_data() -> Path:
+    """The folder of public data; tests that read it are skipped where it is absent."""
+    path = Path(os.environ.get("ACCORD_REFERENCE_DATA", Path(__file__).parents[3] / "shared" / "data"))
+    if not path.is_dir():
+        pytest.skip(f"No reference data at {path}: set ACCORD_REFERENCE_DATA to the folder that holds it.")
+    return path

@@ -1,0 +1,175 @@
+import gzip
+import json
+from itertools import chain
+
+import pytest
+
+from labeling.importing import bounded_lines
+from labeling.models import Item, Prompt, Response
+from labeling.services import import_records
+from tests.labeling.conftest import pair_lines
+
+GOOD = b'{"prompt": "Why?", "responses": [{"text": "So."}, {"text": "Hm.", "model": "m"}]}'
+
+
+@pytest.fixture
+def send(project, alice):
+    return lambda *lines, **options: import_records(project=project, by=alice, lines=lines, **options)
+
+
+def test_a_line_becomes_a_prompt_its_responses_and_one_item(send, project):
+    report = send(GOOD)
+    assert (report.created, report.duplicates, report.rejected, report.items_made) == (1, 0, [], 1)
+    prompt = Prompt.objects.get(project=project)
+    assert prompt.messages == [{"role": "user", "content": "Why?"}]
+    item = Item.objects.get()
+    assert [entry.response.text for entry in item.item_responses.all()] == ["So.", "Hm."]
+    assert (item.open_slots, item.overlap, item.propensity) == (1, 1, 1.0)
+    assert set(Response.objects.values_list("model_name", flat=True)) == {"", "m"}
+
+
+def test_sending_the_same_file_again_adds_nothing(send):
+    send(*pair_lines(5))
+    report = send(*pair_lines(6))
+    assert (report.created, report.duplicates, report.items_made) == (1, 5, 1)
+    assert Item.objects.count() == 6
+
+
+def test_a_repeated_line_counts_once_also_within_one_file(send):
+    report = send(GOOD, GOOD)
+    assert (report.created, report.duplicates, report.items_made) == (1, 1, 1)
+
+
+def test_a_known_prompt_with_a_new_response_counts_as_created(send):
+    send(GOOD)
+    report = send(b'{"prompt": "Why?", "responses": [{"text": "So."}, {"text": "Because."}]}')
+    assert (report.created, report.duplicates, report.items_made) == (1, 0, 1)
+    assert Prompt.objects.count() == 1
+    assert Response.objects.count() == 3
+
+
+def test_a_prompt_alone_is_taken_and_makes_no_item(send):
+    assert send(b'{"prompt": [{"role": "user", "content": "Why?"}]}').items_made == 0
+    assert Prompt.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"{", "not JSON"),
+        (b'{"prompt": "a"} x', "not JSON"),
+        (b'{"prompt": "\xff"}', "not UTF-8"),
+        (b"[1]", "must be an object"),
+        (b'"prompt"', "must be an object"),
+        (b'{"responses": []}', '"prompt" is missing'),
+        (b'{"prompt": "a", "chosen": "b"}', "Unknown keys: 'chosen'"),
+        (b'{"prompt": ""}', "is empty"),
+        (b'{"prompt": "  "}', "is empty"),
+        (b'{"prompt": []}', "is empty"),
+        (b'{"prompt": 5}', "not a number"),
+        (b'{"prompt": {"role": "user", "content": "a"}}', "not an object"),
+        (b'{"prompt": [{"role": "bot", "content": "a"}]}', "the role 'bot'"),
+        (b'{"prompt": [{"role": ["user"], "content": "a"}]}', "the role"),
+        (b'{"prompt": [{"role": "user", "content": "a", "name": "n"}]}', "nothing else"),
+        (b'{"prompt": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}', "end with a user"),
+        (b'{"prompt": [{"role": "user", "content": "a"}, {"role": "system", "content": "b"}]}', "end with a user"),
+        (
+            b'{"prompt": [{"role": "user", "content": "a"}, {"role": "system", "content": "b"}, '
+            b'{"role": "user", "content": "a"}]}',
+            "only come first",
+        ),
+        (b'{"prompt": "a\\u0000"}', "NUL"),
+        (b'{"prompt": "a\\ud800"}', "surrogate"),
+        (b'{"prompt": "a", "metadata": {"k": ["\\u0000"]}}', "NUL"),
+        (b'{"prompt": "a", "metadata": {"\\udc00": 1}}', "surrogate"),
+        (b'{"prompt": "a", "metadata": {"k": NaN}}', "NaN is not JSON"),
+        (b'{"prompt": "a", "metadata": {"k": -Infinity}}', "Infinity is not JSON"),
+        (b'{"prompt": "a", "metadata": {"k": 1e999}}', "too large"),
+        (b'{"prompt": "a", "metadata": {"k": ' + b"9" * 5000 + b"}}", "too many digits"),
+        (b'{"prompt": "a", "metadata": [1]}', "must be an object"),
+        (b'{"prompt": "a", "metadata": {"k": ' + b"[" * 50 + b"]" * 50 + b"}}", "nested more than"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b'{"a":' * 100_000, "nested too deeply"),
+        (b'{"prompt": "a", "external_id": 7}', '"external_id" must be text'),
+        (b'{"prompt": "a", "external_id": "' + b"x" * 201 + b'"}', "longer than 200"),
+        (b'{"prompt": "a", "responses": {"text": "b"}}', '"responses" must be a list'),
+        (b'{"prompt": "a", "responses": ["b"]}', "Response 1 must be an object"),
+        (b'{"prompt": "a", "responses": [{"text": true}]}', "must be text in quotes, not true or false"),
+        (b'{"prompt": "a", "responses": [{"text": null}]}', "not null"),
+        (b'{"prompt": "a", "responses": [{"text": "b", "score": 1}]}', "unknown keys: 'score'"),
+        (b'{"prompt": "a", "responses": [{"text": "b"}, {"text": "b"}]}', "the same text"),
+        (b'{"prompt": "a", "responses": [{"text": "b", "model": 3}]}', "The model of response 1 must be text"),
+    ],
+)
+def test_a_line_that_cannot_be_taken_is_told_with_its_number_and_reason(send, line, reason):
+    report = send(GOOD, b"", line, *pair_lines(1))
+    assert report.created == 2
+    ((number, why),) = report.rejected
+    assert number == 3
+    assert reason in why
+    assert why.endswith(".")
+
+
+def test_an_empty_answer_is_a_real_one(send):
+    assert send(b'{"prompt": "a", "responses": [{"text": ""}, {"text": "b"}]}').items_made == 1
+
+
+def test_a_byte_order_mark_and_windows_line_ends_are_no_fault(send):
+    assert send(b"\xef\xbb\xbf" + GOOD + b"\r\n", *pair_lines(1)).created == 2
+
+
+def test_a_line_of_a_hundred_megabytes_is_refused_without_being_held(send, settings):
+    settings.IMPORT_MAX_LINE_BYTES = 10_000
+    stream = chain([GOOD + b'\n{"prompt": "'], (b"x" * 1_000_000 for _ in range(100)), [b'"}\n' + pair_lines(1)[0]])
+    lines = list(bounded_lines(stream))
+    assert [len(line) for line in lines] == [len(GOOD), 10_001, len(pair_lines(1)[0])]
+    report = send(*lines)
+    assert report.created == 2
+    assert report.rejected == [(2, "The line is longer than 10,000 bytes.")]
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 1000])
+def test_lines_do_not_depend_on_how_the_stream_is_cut(size):
+    whole = b"a\n\nbb\r\nccc"
+    assert list(bounded_lines(whole[i : i + size] for i in range(0, len(whole), size))) == [b"a", b"", b"bb\r", b"ccc"]
+
+
+def test_nothing_is_imported_when_the_stream_breaks(project, alice):
+    def broken():
+        yield from pair_lines(5000)
+        raise ConnectionResetError
+
+    with pytest.raises(ConnectionResetError):
+        import_records(project=project, by=alice, lines=broken())
+    assert not Prompt.objects.exists()
+
+
+def test_more_rejected_lines_than_anybody_reads_are_counted_and_not_kept(send):
+    report = send(*[b"x"] * 1500)
+    assert report.rejected_count == 1500
+    assert len(report.rejected) == 1000
+
+
+def test_the_random_policy_spreads_items_over_the_queue(send, project):
+    send(*pair_lines(50))
+    assert len(set(Item.objects.values_list("priority", flat=True))) == 50
+    project.selection_policy = "in_order"
+    project.save()
+    send(*pair_lines(50, start=50))
+    assert Item.objects.filter(priority=0.0, policy="in_order").count() == 50
+
+
+def test_the_part_of_the_split_follows_from_the_content(send, project):
+    send(*pair_lines(1000))
+    held_out = Prompt.objects.filter(held_out=True).count()
+    assert 150 < held_out < 250
+
+
+def test_real_pairs_are_imported_whole(send, reference_data):
+    with gzip.open(reference_data / "hh_helpful_dev.jsonl.gz") as rows:
+        lines = [
+            json.dumps({"prompt": row["prompt"], "responses": [{"text": row["chosen"]}, {"text": row["rejected"]}]})
+            for row in map(json.loads, rows)
+        ]
+    report = send(*(line.encode() for line in lines))
+    assert report.created + report.duplicates + report.rejected_count == len(lines) == 1150
