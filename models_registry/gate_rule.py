@@ -1,0 +1,63 @@
+"""The Gate's rule: a conjunction, each term one measured property and the bound that its interval must clear.
+
+The intervals are 95 %: a term that does not hold in truth passes with a probability of 2.5 % at most.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from models_registry.models import Evaluation
+
+WIN_RATE = "win_rate"
+REWARD_MODEL_ACCURACY = "reward_model_accuracy"
+
+
+@dataclass(frozen=True)
+class Term:
+    """The lower end of the metric's interval must lie above the bound."""
+
+    title: str
+    metric: str
+    bound: float
+    measures: str
+
+
+TERMS = (
+    Term("Beats its parent", WIN_RATE, 0.5, "share of held-out prompts on which its answer is preferred"),
+    Term(
+        "Its reward model can tell", REWARD_MODEL_ACCURACY, 0.5,
+        "share of held-out judgements that the reward model it was trained with agrees with",
+    ),
+)  # fmt: skip
+
+
+def judge_terms(evaluations: Mapping[str, Evaluation], *, compared_with: int | None) -> list[dict[str, Any]]:
+    """Each term with its evidence, whether it holds, and a sentence that says so.
+
+    Args:
+        evaluations: the newest of each metric.
+        compared_with: the version that the win rate must be against.
+    """
+    return [_judge(term, evaluations.get(term.metric), compared_with) for term in TERMS]
+
+
+def _judge(term: Term, evaluation: Evaluation | None, compared_with: int | None) -> dict[str, Any]:
+    verdict: dict[str, Any] = {
+        "term": term.title, "metric": term.metric, "bound": term.bound, "holds": False,
+        "value": None, "low": None, "high": None, "n": None, "evaluation_id": None,
+    }  # fmt: skip
+    if evaluation is None:
+        return verdict | {"sentence": f"Not measured: the {term.measures}. Run an evaluation."}
+    verdict |= {
+        "value": evaluation.value, "low": evaluation.low, "high": evaluation.high,
+        "n": evaluation.n, "evaluation_id": evaluation.pk,
+    }  # fmt: skip
+    if term.metric == WIN_RATE and (compared_with is None or evaluation.against_id != compared_with):
+        return verdict | {"sentence": "The win rate is not against the version's parent. Run an evaluation."}
+    holds = evaluation.low > term.bound
+    interval = f"{evaluation.low:.0%} to {evaluation.high:.0%}, {evaluation.n} cases"
+    found = f"The {term.measures} is {evaluation.value:.0%} ({interval})"
+    surely = "surely" if holds else "not surely"
+    after = "." if holds else ": more evidence or training is needed."
+    return verdict | {"holds": holds, "sentence": f"{found}, {surely} above {term.bound:.0%}{after}"}
