@@ -42,7 +42,7 @@
   });
   for (const element of document.querySelectorAll("[data-without-script]")) element.hidden = true;
 
-  const unreachable = () => announce("The server cannot be reached. Nothing was changed; try again in a moment.");
+  const unreachable = (event) => event.detail.requestConfig?.verb !== "get" && announce("The server cannot be reached. Nothing was changed; try again in a moment.");
   document.addEventListener("htmx:sendError", unreachable);
   document.addEventListener("htmx:timeout", unreachable);
 })();

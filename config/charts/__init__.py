@@ -1,0 +1,1 @@
+"""Where the marks of a chart go. Arithmetic alone: no template, no database."""

@@ -1,0 +1,29 @@
+"""A project at a glance: how far it is, whether its annotators agree, and what other parts of Accord made of it."""
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from accounts.decorators import MemberRequest, requires
+from accounts.permissions import Permission
+from labeling import services
+from labeling.views.common import project_of
+
+
+@require_safe
+@requires(Permission.VIEW_PROJECTS)
+def project(request: MemberRequest, project_id: int) -> HttpResponse:
+    """The overview. What takes longer to work out arrives as parts of the page."""
+    found = project_of(request.member, project_id)
+    context = {"project": found, "tab": "overview", "figures": services.project_figures(found)}
+    return render(request, "labeling/project.html", context)
+
+
+@require_safe
+@requires(Permission.VIEW_PROJECTS)
+def agreement(request: MemberRequest, project_id: int) -> HttpResponse:
+    """How far annotators agree, as a part of the overview or alone."""
+    found = project_of(request.member, project_id)
+    context = {"project": found, "tab": "overview", "agreement": services.measure_agreement(found)}
+    template = "labeling/agreement.html#figures" if request.htmx else "labeling/agreement.html"  # type: ignore[attr-defined]
+    return render(request, template, context)
