@@ -49,6 +49,8 @@ def main() -> int:
         if command == "manage":
             return run_manage(settings, rest)
         raise StartError(f"There is no command {command}: run, stop, reset, loop and manage are those there are.")
+    except KeyboardInterrupt:
+        return 130
     except StartError as error:
         with contextlib.suppress(OSError):
             print(f"error: {error}", file=sys.stderr)

@@ -82,18 +82,34 @@ def prepare_postgres(directory: Path, *, durable: bool = True) -> tuple[Program,
         user=user,
         group=group,
         directory=directory,
+        find_more=lambda: find_postgres(directory),
     )
     return program, f"postgresql://{NAME}@/{NAME}?host={sockets}"
 
 
+def find_postgres(directory: Path) -> list[psutil.Process]:
+    """Every process of a server on this data directory.
+
+    PostgreSQL writes its titles over the environment, so that its sessions cannot be found by our token; and after a
+    kill of their first process those that are busy run on, and keep a new server from starting.
+    """
+    return [process for process in psutil.process_iter() if _serves(process, directory)]
+
+
 def running_postgres(directory: Path) -> psutil.Process | None:
-    """The server that runs on this data directory, if any: its number alone proves nothing, it may be reused."""
+    """The first process of the server on this data directory: its number alone proves nothing, it may be reused."""
     try:
         process = psutil.Process(int((directory / "postmaster.pid").read_text().split()[0]))
-        is_ours = process.name() == "postgres" and Path(process.cwd()) == directory.resolve()
     except (OSError, ValueError, IndexError, psutil.Error):
         return None
-    return process if is_ours else None
+    return process if _serves(process, directory) else None
+
+
+def _serves(process: psutil.Process, directory: Path) -> bool:
+    try:
+        return process.name() == "postgres" and Path(process.cwd()) == directory.resolve()
+    except (OSError, psutil.Error):
+        return False
 
 
 def _accepts_connections(directory: Path) -> bool:
@@ -132,14 +148,24 @@ def _initialise(directory: Path, user: int | None, group: int | None, *, durable
 
 def _run(command: list[str], user: int | None, group: int | None, text: str = "") -> None:
     done = subprocess.run(
-        command, input=text, capture_output=True, text=True, check=False, cwd="/",
-        user=user, group=group, extra_groups=None if user is None else [],
-    )  # fmt: skip
+        command,
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd="/",
+        user=user,
+        group=group,
+        extra_groups=None if user is None else [],
+        # Out of reach of the terminal's Ctrl-C: the supervisor ends after this step, not in the middle of it.
+        start_new_session=True,
+    )
     if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        lines = done.stderr.strip().splitlines() or ["no message"]
+        reason = next((line for line in lines if "error:" in line or "FATAL" in line), lines[-1])
         raise StartError(
-            f"PostgreSQL could not make its data directory: {last}. Correct this and start again, or set DATABASE_URL "
-            f"to a server of your own."
+            f"PostgreSQL could not make its data directory ({reason}). Correct this and start again, or set "
+            f"DATABASE_URL to a server of your own."
         )
 
 

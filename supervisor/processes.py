@@ -1,5 +1,6 @@
 """Starts programs, shows what they write, restarts those that crash and ends them in order. One thread, one loop."""
 
+import contextlib
 import os
 import secrets
 import selectors
@@ -62,6 +63,11 @@ class Processes:
         """A line of the supervisor's own."""
         self.console.write("accord", line)
 
+    def write_state(self) -> None:
+        """For whoever comes later. A full disk does not stop us: the token, written at the start, finds the rest."""
+        with contextlib.suppress(OSError):
+            self.state.write(self.data_dir)
+
     def start(self, program: Program) -> None:
         """Start the program and, unless it holds up nobody, wait until it is ready.
 
@@ -107,12 +113,13 @@ class Processes:
         self._stop([child for child in reversed(children) if child not in servers])
         for server in reversed(servers):
             self._stop([server])
+            self._end_leftovers(server.program, grace_seconds=2)
         end_processes(find_by_token(self.state.token), grace_seconds=2)
         while self._read(0):
             pass
         self.state.children = {}
         self.state.ready = False
-        self.state.write(self.data_dir)
+        self.write_state()
 
     def _spawn(self, program: Program) -> subprocess.Popen[bytes]:
         token = {TOKEN: f"{self.state.token}.{program.name}"}
@@ -120,7 +127,7 @@ class Processes:
         assert process.stdout is not None
         self._selector.register(process.stdout, selectors.EVENT_READ, program.name)
         self.state.children[program.name] = identify(process.pid)
-        self.state.write(self.data_dir)
+        self.write_state()
         return process
 
     def _wait(self, condition: Callable[[], bool], seconds: float = float("inf")) -> bool:
@@ -169,7 +176,8 @@ class Processes:
         child.restart_at = time.monotonic() + delay
 
     def _end_leftovers(self, program: Program, *, grace_seconds: float) -> None:
-        end_processes(find_by_token(f"{self.state.token}.{program.name}"), grace_seconds=grace_seconds)
+        left = {*find_by_token(f"{self.state.token}.{program.name}"), *program.find_more()}
+        end_processes(left, grace_seconds=grace_seconds)
 
     def _read(self, seconds: float) -> bool:
         """Show what the children wrote; False: nobody wrote anything for so long."""

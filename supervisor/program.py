@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+import psutil
+
 from supervisor.errors import StartError
 
 CHILD = Path(__file__).with_name("child.py")
@@ -37,6 +39,8 @@ class Program:
     user: int | None = None
     group: int | None = None
     directory: Path | None = None
+    # Its processes that do not carry our token.
+    find_more: Callable[[], list[psutil.Process]] = list
 
 
 def package_directory(name: str) -> Path:

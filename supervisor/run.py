@@ -9,7 +9,7 @@ from supervisor.checks import check_data_directory, check_free_space, check_port
 from supervisor.console import Console
 from supervisor.errors import StartError
 from supervisor.leftovers import end_processes, find_by_token
-from supervisor.postgres import prepare_postgres, running_postgres
+from supervisor.postgres import find_postgres, prepare_postgres, running_postgres
 from supervisor.processes import Interrupted, Processes
 from supervisor.program import Program
 from supervisor.settings import Settings
@@ -55,7 +55,7 @@ def run(
         for program in programs(settings):
             processes.start(program)
         processes.state.ready = True
-        processes.state.write(settings.data_dir)
+        processes.write_state()
         if instead:
             return processes.run_once(instead)
         _announce(processes, settings)
@@ -71,10 +71,9 @@ def run(
 
 def clean_up(settings: Settings) -> int:
     """End what a killed supervisor left behind. The caller holds the lock, so nobody else's processes run here."""
-    left_over = []
+    left_over = find_postgres(settings.data_dir / "postgres")
     if postmaster := running_postgres(settings.data_dir / "postgres"):
         postmaster.send_signal(signal.SIGINT)
-        left_over.append(postmaster)
     if state := read_state(settings.data_dir):
         left_over += find_by_token(state.token)
         left_over += [process for child in state.children.values() if (process := child.find())]

@@ -51,10 +51,13 @@ def test_killed_servers_come_back_under_the_same_url_with_their_data(small_accor
         connection.execute("INSERT INTO kept VALUES ('judgement')")
     with broker(accord) as valkey:
         valkey.set("kept", "message")
-        # An append-only file is written to disk every second; a kill of the process alone loses nothing.
+    # A session that computes does not notice that the server's first process is gone, and keeps the next one out.
+    busy = connect(accord)
+    busy.pgconn.send_query(b"SELECT count(*) FROM generate_series(1, 1000000000)")
     accord.kill_and_wait_for_restart("postgres")
     accord.kill_and_wait_for_restart("valkey")
     wait_for(answers(lambda: connect(accord).close()))
+    busy.close()
     with connect(accord) as connection:
         assert connection.execute("SELECT word FROM kept").fetchall() == [("judgement",)]
     with broker(accord) as valkey:
