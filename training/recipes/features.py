@@ -1,0 +1,115 @@
+"""What the base model makes of an answer: its hidden states, averaged over the answer's tokens.
+
+The body is frozen and the output layer is never called, so this is one forward pass an answer; and an answer that was seen
+once is read from disk afterwards. That is what makes a refreshed reward model a matter of seconds.
+"""
+
+import hashlib
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+from training.recipes.conversations import Messages, batches_by_length, prompt_tokens, response_tokens
+from training.recipes.model_directory import hash_directory
+from training.recipes.policies import device, load_base, load_tokenizer
+
+Answer = tuple[Messages, str]  # a prompt and a response to it
+Floats32 = np.ndarray[tuple[int, int], np.dtype[np.float32]]
+
+PROMPT_TOKENS, RESPONSE_TOKENS = 256, 256
+BATCH_TOKENS = 2048
+SHARD_ANSWERS = 256
+LAYER_SHARE = 0.67  # of the body's layers: the upper ones turn towards the next word
+
+
+class FeatureReader:
+    """Mean hidden states of answers under one base model, kept in `cache_dir` (safetensors, named by content)."""
+
+    def __init__(self, base_dir: Path, cache_dir: Path | None = None) -> None:
+        self._tokenizer = load_tokenizer(base_dir)
+        model = load_base(base_dir)
+        self._body = model.base_model
+        self.layers = max(1, math.ceil(len(self._body.layers) * LAYER_SHARE))
+        self._body.layers = self._body.layers[: self.layers]  # the ones above are not computed at all
+        self._body.config.num_hidden_layers = self.layers
+        self._body.norm = torch.nn.Identity()
+        del model.lm_head
+        self.hidden_size: int = self._body.config.hidden_size
+        self._known: dict[str, np.ndarray] = {}
+        self._cache: Path | None = None
+        if cache_dir is not None:
+            self._cache = cache_dir / f"{hash_directory(base_dir)[:16]}-{self.layers}-{PROMPT_TOKENS}-{RESPONSE_TOKENS}"
+            self._cache.mkdir(parents=True, exist_ok=True)
+            self._read_cache(self._cache)
+
+    def read(self, answers: Sequence[Answer], *, progress: Callable[[int, int, float], None] | None = None) -> Floats32:
+        """Features of shape (answers, hidden size).
+
+        Args:
+            progress: called after each batch with answers done, answers to do, and tokens a second.
+        """
+        keys = [_key(answer) for answer in answers]
+        unknown = list({key: answer for key, answer in zip(keys, answers, strict=True) if key not in self._known}.items())
+        tokens = [
+            (
+                prompt_tokens(self._tokenizer, prompt, limit=PROMPT_TOKENS),
+                response_tokens(self._tokenizer, response, limit=RESPONSE_TOKENS),
+            )
+            for _, (prompt, response) in unknown
+        ]
+        lengths = [len(prompt) + len(response) for prompt, response in tokens]
+        fresh: list[str] = []
+        done, seen, started = 0, 0, time.monotonic()
+        for batch in batches_by_length(lengths, tokens=BATCH_TOKENS):
+            for index, features in zip(batch, self._forward([tokens[i] for i in batch]), strict=True):
+                self._known[unknown[index][0]] = features
+                fresh.append(unknown[index][0])
+            done, seen = done + len(batch), seen + sum(lengths[i] for i in batch)
+            if progress:
+                progress(done, len(unknown), seen / (time.monotonic() - started))
+            if len(fresh) >= SHARD_ANSWERS or done == len(unknown):
+                self._write_shard(fresh)
+                fresh = []
+        return np.stack([self._known[key] for key in keys])
+
+    @torch.inference_mode()
+    def _forward(self, batch: list[tuple[list[int], list[int]]]) -> np.ndarray:
+        width = max(len(prompt) + len(response) for prompt, response in batch)
+        tokens_B_T = torch.zeros((len(batch), width), dtype=torch.long)
+        mask_B_T, answer_B_T = torch.zeros_like(tokens_B_T), torch.zeros((len(batch), width), dtype=torch.float32)
+        for row, (prompt, response) in enumerate(batch):
+            length = len(prompt) + len(response)
+            tokens_B_T[row, :length] = torch.tensor(prompt + response)
+            mask_B_T[row, :length] = 1
+            answer_B_T[row, len(prompt) : length] = 1
+        states = self._body(input_ids=tokens_B_T.to(device()), attention_mask=mask_B_T.to(device()), use_cache=False)
+        states_B_T_D, answer_B_T = states.last_hidden_state.float(), answer_B_T.to(device())
+        summed_B_D = torch.einsum("btd,bt->bd", states_B_T_D, answer_B_T)
+        return (summed_B_D / answer_B_T.sum(1, keepdim=True)).cpu().numpy()
+
+    def _read_cache(self, directory: Path) -> None:
+        for shard in sorted(directory.glob("*.safetensors")):
+            with safe_open(shard, framework="numpy") as file:
+                self._known |= zip(json.loads(file.metadata()["keys"]), file.get_tensor("features"), strict=True)
+
+    def _write_shard(self, keys: list[str]) -> None:
+        if self._cache is None or not keys:
+            return
+        # Named by content: two runs that share the cache write different files or the same one.
+        name = hashlib.sha256("".join(keys).encode()).hexdigest()[:32]
+        partial = self._cache / f"{name}.{os.getpid()}.partial"
+        features = np.stack([self._known[key] for key in keys])
+        save_file({"features": features}, partial, metadata={"keys": json.dumps(keys)})
+        os.replace(partial, self._cache / f"{name}.safetensors")
+
+
+def _key(answer: Answer) -> str:
+    return hashlib.sha256(json.dumps(answer, sort_keys=True).encode()).hexdigest()[:32]

@@ -1,0 +1,73 @@
+"""Intervals and calibration, in numpy."""
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+def cluster_bootstrap(
+    statistic: Callable[[NDArray[np.intp]], float], clusters: Sequence[Hashable], *, draws: int = 2000, seed: int = 0
+) -> tuple[float, float]:
+    """A 95 % percentile interval that draws whole clusters with replacement.
+
+    Rows of one prompt resemble each other, so drawing rows would make the interval too narrow.
+
+    Args:
+        statistic: of an array of row indices, with repeats.
+        clusters: the cluster of each row.
+    """
+    members: dict[Hashable, list[int]] = {}
+    for row, cluster in enumerate(clusters):
+        members.setdefault(cluster, []).append(row)
+    groups = [np.array(rows, dtype=np.intp) for rows in members.values()]
+    chance = np.random.default_rng(seed)
+    values = []
+    for _ in range(draws):
+        drawn = chance.integers(len(groups), size=len(groups))
+        values.append(statistic(np.concatenate([groups[index] for index in drawn])))
+    low, high = np.quantile(values, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def wilson(successes: float, n: float, *, z: float = 1.959964) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share: honest at 0 and 1, where a bootstrap has width zero."""
+    share, spread = successes / n, z * z / n
+    middle = (share + spread / 2) / (1 + spread)
+    half = z * ((share * (1 - share) + spread / 4) / n) ** 0.5 / (1 + spread)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def mean_interval(values: Floats, clusters: Sequence[Hashable]) -> tuple[float, float]:
+    """The interval of a mean of values in [0, 1]: the wider of cluster bootstrap and, over clusters, Wilson."""
+    low, high = cluster_bootstrap(lambda rows: float(values[rows].mean()), clusters)
+    count = len(set(clusters))
+    least, most = wilson(float(values.mean()) * count, count)
+    return (least, most) if high - low == 0 else (low, high)
+
+
+def evaluation(
+    metric: str, value: float, interval: tuple[float, float], n: int, detail: str | None = None
+) -> dict[str, Any]:
+    """One entry of result.json's evaluations."""
+    entry: dict[str, Any] = {"metric": metric, "value": value, "low": interval[0], "high": interval[1], "n": n}
+    return entry | ({"detail": detail} if detail else {})
+
+
+def expected_calibration_error(probability: Floats, outcome: Floats, *, bins: int = 10) -> float:
+    """Mean distance between what was predicted and what came, over bins of confidence in the likelier side.
+
+    Args:
+        probability: of the first answer winning.
+        outcome: 1 it won, 0 it lost, 0.5 a tie.
+    """
+    flipped = probability < 0.5
+    confidence = np.where(flipped, 1 - probability, probability)
+    agreed = np.where(flipped, 1 - outcome, outcome)
+    place = np.minimum(((confidence - 0.5) * 2 * bins).astype(int), bins - 1)
+    counts = np.bincount(place, minlength=bins)
+    gaps = np.bincount(place, confidence - agreed, minlength=bins)
+    return float(np.abs(gaps).sum() / max(1, counts.sum()))
