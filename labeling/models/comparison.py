@@ -34,10 +34,12 @@ class ComparisonQuerySet(OrganisationQuerySet["Comparison"]):
 class Comparison(models.Model):
     """A Judgement of two responses. `response_a` and `response_b` are as the person saw them, left and right."""
 
-    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="comparisons")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="comparisons", db_index=False)
     item = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="comparisons")
     assignment = models.ForeignKey(Assignment, on_delete=models.PROTECT, related_name="comparisons")
-    annotator = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="comparisons")
+    annotator = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="comparisons", db_index=False
+    )
     client_id = models.UUIDField()
     response_a = models.ForeignKey(Response, on_delete=models.PROTECT, related_name="comparisons_as_a")
     response_b = models.ForeignKey(Response, on_delete=models.PROTECT, related_name="comparisons_as_b")

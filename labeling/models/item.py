@@ -30,7 +30,7 @@ class ItemQuerySet(OrganisationQuerySet["Item"]):
 class Item(models.Model):
     """What one person judges at a time. `open_slots` counts what is neither leased nor judged."""
 
-    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="items")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="items", db_index=False)
     prompt = models.ForeignKey(Prompt, on_delete=models.PROTECT, related_name="items")
     kind = models.CharField(max_length=12, choices=ItemKind.choices, default=ItemKind.COMPARISON)
     responses = models.ManyToManyField(Response, through="ItemResponse", related_name="items")
@@ -79,7 +79,7 @@ class Item(models.Model):
 class ItemResponse(models.Model):
     """A Response's place in an Item. Places are the item's own; what side a person sees is the Assignment's."""
 
-    item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="item_responses")
+    item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="item_responses", db_index=False)
     response = models.ForeignKey(Response, on_delete=models.PROTECT, related_name="item_responses")
     position = models.PositiveSmallIntegerField()
 

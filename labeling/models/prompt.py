@@ -13,7 +13,7 @@ class PromptQuerySet(OrganisationQuerySet["Prompt"]):
 class Prompt(models.Model):
     """A conversation to answer: `[{"role", "content"}, …]`. The same one is stored once a project."""
 
-    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="prompts")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="prompts", db_index=False)
     messages = models.JSONField()
     content_hash = models.CharField(max_length=64)
     external_id = models.CharField(max_length=200, blank=True)

@@ -11,7 +11,7 @@ class QueueCursor(models.Model):
     `queue_epoch`; slots that come back behind it are found by their `reopened` mark.
     """
 
-    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="queue_cursors")
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="queue_cursors", db_index=False)
     annotator = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="queue_cursors")
     epoch = models.PositiveIntegerField()
     priority = models.FloatField()

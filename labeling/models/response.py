@@ -20,7 +20,7 @@ class ResponseQuerySet(OrganisationQuerySet["Response"]):
 class Response(models.Model):
     """One answer to a Prompt. The same text is stored once a prompt: two equal answers cannot be compared."""
 
-    prompt = models.ForeignKey(Prompt, on_delete=models.PROTECT, related_name="responses")
+    prompt = models.ForeignKey(Prompt, on_delete=models.PROTECT, related_name="responses", db_index=False)
     text = models.TextField()
     content_hash = models.CharField(max_length=64)
     origin = models.CharField(max_length=10, choices=ResponseOrigin.choices)

@@ -17,7 +17,7 @@ class Snapshot(models.Model):
     """
 
     organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="snapshots")
-    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="snapshots")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="snapshots", db_index=False)
     content_hash = models.CharField(max_length=64)
     manifest = models.JSONField()
     judgement_count = models.PositiveIntegerField()

@@ -16,13 +16,13 @@ WHERE c.project_id = %(project)s AND c.annotator_id = %(annotator)s
 FOR UPDATE OF c
 """
 
-# Scalar subqueries, not NOT EXISTS: the planner would turn that into a join, and hash everything this person has
-# ever judged. As they stand each is a probe of a unique index, asked only for the items the scan comes to.
+# Scalar subqueries, not NOT EXISTS nor joins: the planner could start those from everything this person has ever judged
+# or written. As they stand each is a probe of a unique index, asked only for the items the scan comes to.
 _FOR_THIS_PERSON = """
     i.project_id = %(project)s AND i.open_slots > 0
     AND (SELECT a.id FROM labeling_assignment a WHERE a.item_id = i.id AND a.annotator_id = %(annotator)s) IS NULL
-    AND (SELECT r.id FROM labeling_itemresponse ir JOIN labeling_response r ON r.id = ir.response_id
-         WHERE ir.item_id = i.id AND r.author_id = %(annotator)s LIMIT 1) IS NULL"""
+    AND (SELECT ir.id FROM labeling_itemresponse ir WHERE ir.item_id = i.id AND %(annotator)s = (
+             SELECT r.author_id FROM labeling_response r WHERE r.id = ir.response_id) LIMIT 1) IS NULL"""
 
 # What the two statements differ in is written @so@.
 _STATEMENT = f"""

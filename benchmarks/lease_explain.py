@@ -1,0 +1,119 @@
+"""What the lease costs: its plan, and its p95 by the size of the project and by what the annotator has judged.
+
+    python -m benchmarks.lease_explain [items] [judged] [repeats]
+
+Prints the plan for a newcomer and for a veteran, then one JSON line. The project has overlap 3, so that everything the
+veteran has judged is still open for others and lies in the queue's index.
+"""
+
+import json
+import sys
+import time
+
+from benchmarks.labeling_bench import add_items, own_database
+
+
+def make_member(organisation, email):
+    from accounts.models import Membership, User
+    from accounts.permissions import Role
+
+    user = User.objects.create(email=email)
+    return Membership.objects.create(organisation=organisation, user=user, role=Role.ADMINISTRATOR)
+
+
+def judge_many(project, member, count):
+    """Give the member `count` judged items, the best ones first, and the cursor that goes with them."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """WITH had AS (
+                   SELECT id, priority FROM labeling_item WHERE project_id = %(project)s AND open_slots > 0
+                   ORDER BY priority * -1, id LIMIT %(count)s
+               ), made AS (
+                   INSERT INTO labeling_assignment (project_id, item_id, annotator_id, slot, state, shown_order,
+                                                    leased_at, expires_at, closed_at, skip_reason, draft)
+                   SELECT %(project)s, id, %(user)s, 2, 'judged', '{0,1}', now(), now(), now(), '', '{}' FROM had
+               )
+               UPDATE labeling_item SET open_slots = 2 FROM had WHERE had.id = labeling_item.id""",
+            {"project": project.pk, "count": count, "user": member.user_id},
+        )
+        cursor.execute("VACUUM ANALYZE")
+
+
+def time_leases(project, member, repeats):
+    """Milliseconds of each of so many leases, each judged at once."""
+    from uuid import uuid4
+
+    from labeling.services import lease_next, submit_comparison
+
+    times = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        held = lease_next(project=project, by=member)
+        times.append((time.perf_counter() - began) * 1000)
+        submit_comparison(assignment=held, by=member, client_id=uuid4(), choice="tie")
+    return sorted(times)
+
+
+def explain(project, member):
+    """The plan of the lease as it would run now; nothing is kept of it."""
+    from django.db import connection, transaction
+
+    from labeling.services.lease_statement import LEASE, LOCK_CURSOR
+
+    place = {"project": project.pk, "annotator": member.user_id}
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(LOCK_CURSOR, place)
+        cursor_id, _, _, minutes, epoch, rank, item = cursor.fetchone()
+        place |= {"cursor": cursor_id, "minutes": minutes, "epoch": epoch, "rank": rank, "item": item}
+        cursor.execute("EXPLAIN (ANALYZE, BUFFERS, COSTS OFF) " + LEASE, place)
+        plan = "\n".join(row[0] for row in cursor.fetchall())
+        transaction.set_rollback(True)
+    return plan
+
+
+def p95(times):
+    return times[int(len(times) * 0.95)]
+
+
+def main(items=200_000, judged=20_000, repeats=400):
+    from accounts.models import Organisation
+    from labeling.models import Project
+
+    organisation = Organisation.objects.create(name="Bench", slug="bench")
+    projects = {}
+    for name, count in (("small", 10_000), ("large", items)):
+        projects[name] = Project.objects.create(organisation=organisation, name=name, slug=name, overlap=3)
+        add_items(projects[name].pk, count, overlap=3)
+    newcomer, veteran = make_member(organisation, "new@example.org"), make_member(organisation, "old@example.org")
+    judge_many(projects["large"], veteran, judged)
+
+    large, small = projects["large"], projects["small"]
+    time_leases(large, veteran, 20)  # the first one walks over everything had, and leaves the cursor behind it
+    time_leases(large, newcomer, 20)
+    time_leases(small, newcomer, 20)
+    print("== newcomer ==", explain(large, newcomer), "== veteran ==", explain(large, veteran), sep="\n")
+    # In turns, so that what else the machine does hits all alike.
+    rounds = {"small": [], "newcomer": [], "veteran": []}
+    for _ in range(10):
+        rounds["small"] += time_leases(small, newcomer, repeats // 10)
+        rounds["newcomer"] += time_leases(large, newcomer, repeats // 10)
+        rounds["veteran"] += time_leases(large, veteran, repeats // 10)
+    figures = {name: round(p95(sorted(times)), 3) for name, times in rounds.items()}
+    figures |= {f"{name}_median": round(sorted(times)[len(times) // 2], 3) for name, times in rounds.items()}
+    print(
+        json.dumps(
+            {
+                "benchmark": "lease_explain", "items": items, "judged_by_veteran": judged, "leases_each": repeats,
+                "p95_ms": figures,
+                "large_over_small": round(figures["newcomer"] / figures["small"], 3),
+                "veteran_over_newcomer": round(figures["veteran"] / figures["newcomer"], 3),
+            }
+        )
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    with own_database():
+        main(*map(int, sys.argv[1:]))

@@ -1,0 +1,103 @@
+"""Agreement on a project's items, from the counted judgements as they are now."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from django.db import connection
+from numpy.typing import NDArray
+
+from labeling.agreement import (
+    Figure,
+    cohen_kappa,
+    count_labels,
+    fleiss_kappa,
+    krippendorff_alpha,
+    pair_tables,
+    percent_agreement,
+)
+from labeling.models import Project, SelectionPolicy
+
+N_LABELS = 4  # the item's first response is better, its second, about equal, both bad
+MAX_PAIRS = 200
+
+# COPY in binary: each row is 2 bytes for the number of columns, then each column's length (4 bytes) and value.
+_ROW = np.dtype([("columns", ">i2"), ("l1", ">i4"), ("item", ">i8"), ("l2", ">i4"), ("annotator", ">i8"),
+                 ("l3", ">i4"), ("label", ">i2")])  # fmt: skip
+_HEADER_BYTES = 19
+_TRAILER_BYTES = 2
+
+# The sides are undone: a label names the item's response, wherever the person saw it.
+_VOTES = """
+COPY (SELECT c.item_id::bigint, c.annotator_id::bigint,
+             CASE c.choice WHEN 'tie' THEN 2 WHEN 'both_bad' THEN 3
+                  ELSE ((c.choice = 'a') <> (c.response_a_id = first.response_id))::int END::smallint
+      FROM labeling_comparison c
+      JOIN labeling_item i ON i.id = c.item_id AND i.policy <> %s
+      JOIN labeling_itemresponse first ON first.item_id = c.item_id AND first.position = 0
+      WHERE c.project_id = %s AND c.retracted_at IS NULL AND NOT c.is_surplus)
+TO STDOUT (FORMAT binary)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class PairAgreement:
+    """Two annotators (ids of users) on the items that both judged."""
+
+    first_id: int
+    second_id: int
+    percent: float
+    kappa: Figure | None
+
+
+@dataclass(frozen=True, slots=True)
+class AgreementFigures:
+    """None stands for what is not defined: no item with two judgements, or no variation at all."""
+
+    judgements: int
+    annotators: int
+    items_with_two: int
+    percent_agreement: Figure | None
+    alpha: Figure | None
+    fleiss_kappa: Figure | None
+    # At most MAX_PAIRS, those with the most items in common first.
+    pairs: list[PairAgreement]
+    pair_count: int
+
+
+def measure_agreement(project: Project) -> AgreementFigures:
+    """How far the project's annotators agree. Items made from feedback are left out: they were not drawn at random."""
+    votes = _read_votes(project.pk)
+    items_V = votes["item"].astype(np.int64)
+    annotators_V = votes["annotator"].astype(np.int64)
+    labels_V = votes["label"].astype(np.int64)
+    counts_NK = count_labels(items_V, labels_V, N_LABELS)
+    people, tables = pair_tables(items_V, annotators_V, labels_V, N_LABELS)
+    sizes = tables.sum(axis=(1, 2))
+    largest = np.argsort(-sizes, kind="stable")[:MAX_PAIRS]
+    return AgreementFigures(
+        judgements=len(votes),
+        annotators=len(np.unique(annotators_V)),
+        items_with_two=int((counts_NK.sum(axis=1) >= 2).sum()),
+        percent_agreement=percent_agreement(counts_NK),
+        alpha=krippendorff_alpha(counts_NK),
+        fleiss_kappa=fleiss_kappa(counts_NK),
+        pairs=[
+            PairAgreement(
+                first_id=int(people[i, 0]),
+                second_id=int(people[i, 1]),
+                percent=float(np.trace(tables[i]) / sizes[i]),
+                kappa=cohen_kappa(tables[i]),
+            )
+            for i in largest
+        ],
+        pair_count=len(tables),
+    )
+
+
+def _read_votes(project_id: int) -> NDArray[np.void]:
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(_VOTES, [SelectionPolicy.FEEDBACK.value, project_id]) as copy,
+    ):
+        data = b"".join(copy)
+    return np.frombuffer(data[_HEADER_BYTES:-_TRAILER_BYTES], dtype=_ROW)
