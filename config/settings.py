@@ -100,7 +100,6 @@ TIME_ZONE = env_str("TIME_ZONE", "UTC")
 USE_TZ = True
 
 STATIC_URL = "static/"
-STATIC_ROOT = DATA_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 # Without DEBUG WhiteNoise serves straight from the finders: no collectstatic step stands between a clone and a page.
 WHITENOISE_USE_FINDERS = True
