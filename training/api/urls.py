@@ -1,3 +1,13 @@
-from django.urls import URLPattern, URLResolver
+"""Runs and sampling at /api/v1."""
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from django.urls import URLPattern, URLResolver, path
+
+from training.api import views
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("runs", views.RunList.as_view(), name="api-run-list"),
+    path("runs/<int:run_id>", views.RunDetail.as_view(), name="api-run"),
+    path("runs/<int:run_id>/cancel", views.RunCancel.as_view(), name="api-run-cancel"),
+    path("runs/<int:run_id>/retry", views.RunRetry.as_view(), name="api-run-retry"),
+    path("projects/<int:project_id>/sample", views.ProjectSample.as_view(), name="api-project-sample"),
+]

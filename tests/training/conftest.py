@@ -1,0 +1,126 @@
+"""A tiny model, runs on it, and an engine of our own making: a real HTTP server that does as a test tells it."""
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from models_registry.models import ModelVersion, VersionKind
+from models_registry.services import register_version
+from training import services
+from training.models import TrainingRun
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory) -> Path:
+    """A model directory of half a megabyte."""
+    directory = tmp_path_factory.mktemp("tiny") / "model"
+    subprocess.run([sys.executable, "-m", "training.recipes.tiny_model", str(directory)], check=True, timeout=120)
+    return directory
+
+
+@pytest.fixture
+def prepare_run(alice, project, tiny_model, settings) -> TrainingRun:
+    """A queued run that prepares the tiny model as the project's base."""
+    settings.BASE_MODEL = str(tiny_model)
+    return services.create_run(project=project, by=alice, recipe="prepare_base")
+
+
+@pytest.fixture
+def base(project, tiny_model) -> ModelVersion:
+    """The tiny model, registered without a run."""
+    return register_version(
+        organisation=project.organisation,
+        project_id=project.pk,
+        kind=VersionKind.BASE,
+        name="Tiny base v{number}",
+        artifact_dir=tiny_model,
+    )
+
+
+DEMONSTRATIONS = [{"prompt": f"How do I cook {n} eggs?", "response": f"Boil them for {n} minutes."} for n in range(1, 9)]
+
+
+@pytest.fixture
+def sft_run(alice, project, base) -> TrainingRun:
+    """A queued fine-tuning that takes long enough to be interfered with."""
+    return services.create_run(
+        project=project,
+        by=alice,
+        recipe="sft",
+        config={"epochs": 3000, "checkpoint_steps": 5, "rank": 2},
+        demonstrations=DEMONSTRATIONS,
+    )
+
+
+def wait_for(condition: Callable[[], Any], what: str, seconds: float = 40) -> Any:
+    """What the condition returns once it is true."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if found := condition():
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"Waited in vain for {what}.")
+
+
+class Engine:
+    """OpenAI's chat completions as `answer` gives them: a text, an HTTP status, bytes to send as they are, or None to hang."""
+
+    def __init__(self) -> None:
+        self.asked: list[dict[str, Any]] = []
+        self.answer: Callable[[dict[str, Any]], str | int | bytes | None] = lambda body: f"Answer {len(self.asked)}"
+        self.released = threading.Event()
+        self._lock = threading.Lock()
+        engine = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                with engine._lock:
+                    engine.asked.append(body)
+                    given = engine.answer(body)
+                if given is None:
+                    engine.released.wait(30)
+                    return
+                status, content = 200, given
+                if isinstance(given, int):
+                    status, content = given, json.dumps({"error": {"message": "no"}}).encode()
+                elif isinstance(given, str):
+                    choice = {"index": 0, "message": {"role": "assistant", "content": given}, "finish_reason": "stop"}
+                    usage = {"prompt_tokens": 5, "completion_tokens": 5, "total_tokens": 10}
+                    shape = {"id": "x", "object": "chat.completion", "model": body["model"]}
+                    content = json.dumps(shape | {"choices": [choice], "usage": usage}).encode()
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            def log_message(self, *args: Any) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/v1"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def stop(self) -> None:
+        self.released.set()
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture
+def engine(settings) -> Iterator[Engine]:
+    server = Engine()
+    settings.ENGINE_URL, settings.ENGINE_EMBEDDED, settings.ENGINE_MODEL = server.url, False, "tiny"
+    settings.ENGINE_TIMEOUT_SECONDS = 2
+    yield server
+    server.stop()

@@ -1,0 +1,26 @@
+"""Messages are hints: one that cannot be sent is logged, and the sweeper finds the row."""
+
+from celery import Task
+from django.db import transaction
+
+# A broker that is down must not hold up a request.
+RETRY = {"max_retries": 1, "interval_start": 0, "interval_max": 0.2}
+
+
+def enqueue_run(run_id: int) -> None:
+    """Tell the trainers of a queued run, once the transaction commits."""
+    from training.tasks import execute_run_task  # it imports the services, which import this
+
+    _send(execute_run_task, run_id)
+
+
+def enqueue_sampling(job_id: int) -> None:
+    """Tell the workers of a queued sampling job, once the transaction commits."""
+    from training.tasks import run_sampling_task
+
+    _send(run_sampling_task, job_id)
+
+
+def _send(task: Task, row_id: int) -> None:
+    # As `delay_on_commit`, but a broker that is away is logged instead of raised in the middle of a request.
+    transaction.on_commit(lambda: task.apply_async(args=(row_id,), retry_policy=RETRY), robust=True)

@@ -1,0 +1,26 @@
+"""What training refuses."""
+
+from accounts.errors import AccordError
+
+
+class TrainingError(AccordError):
+    code = "training_refused"
+
+
+class IllegalMove(TrainingError):
+    """The row is no longer what the caller believed it to be, or may not become what was asked."""
+
+    http_status = 409
+    code = "conflict"
+
+
+class NotReady(TrainingError):
+    """Something that training stands on is missing: judgements, a base model, a reward model."""
+
+    http_status = 409
+    code = "not_ready"
+
+
+class BadRunConfig(TrainingError):
+    http_status = 422
+    code = "invalid"

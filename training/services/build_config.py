@@ -1,0 +1,41 @@
+"""RUN_DIR/config.json: what a person set, and what Accord fills in."""
+
+import json
+import os
+from typing import Any
+
+from django.conf import settings
+
+from training.errors import NotReady
+from training.models import Recipe, TrainingRun
+from training.services.create_run import DEMONSTRATIONS
+from training.services.resolve_inputs import input_directories, input_versions, resolve_inputs
+
+# The recipes' names for the versions that a run stands on.
+SETTINGS = {"base": "base_dir", "parent": "parent_dir", "reward_model": "reward_model_dir", "version": "policy_dir"}
+
+
+def build_config(run: TrainingRun) -> dict[str, Any]:
+    """Resolve the inputs (kept in `run.inputs`, so that a resumed run stands on the same) and write config.json.
+
+    Raises:
+        NotReady: an input does not exist, or the snapshot's files are gone.
+        ArtifactDamaged: an input's files are not what was registered.
+    """
+    run.inputs = resolve_inputs(run)
+    config = {SETTINGS[name]: path for name, path in input_directories(run).items()} | run.config
+    if "base" in run.inputs:
+        config["base_sha256"] = input_versions(run)["base"].artifact_hash
+    if run.recipe == Recipe.PREPARE_BASE:
+        config.setdefault("source", settings.BASE_MODEL)
+    if run.recipe == Recipe.SFT:
+        config["demonstrations"] = str(run.directory / DEMONSTRATIONS)
+    if run.recipe in (Recipe.REWARD_MODEL, Recipe.GRPO, Recipe.EVALUATE):
+        if run.snapshot is None or not (run.snapshot.directory / "manifest.json").exists():
+            raise NotReady("The snapshot of this run is not on this machine. Freeze a new one and start again.")
+        config["snapshot_dir"] = str(run.snapshot.directory)
+    run.directory.mkdir(parents=True, exist_ok=True)
+    partial = run.directory / "config.json.partial"
+    partial.write_text(json.dumps(config, indent=1, sort_keys=True))
+    os.replace(partial, run.directory / "config.json")
+    return config

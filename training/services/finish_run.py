@@ -1,0 +1,126 @@
+"""The end of a run: what it produced is registered in the transaction that says so, hence once."""
+
+import json
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from accounts.audit import record_event
+from accounts.errors import AccordError
+from training.errors import IllegalMove, TrainingError
+from training.metrics import read_progress
+from training.models import RunStatus, TrainingRun
+from training.services.followers import cancel_followers, enqueue_followers
+from training.services.register_result import register_result
+from training.states import move_status
+
+TAIL_LINES = 40
+TAIL_BYTES = 64 * 1024
+STOPPED_FROM_OUTSIDE = {143, -signal.SIGTERM}
+
+
+class BadResult(TrainingError):
+    """The recipe said that it succeeded and left nothing that proves it."""
+
+
+def finish_run(*, run: TrainingRun, exit_code: int, log_start: int = 0) -> None:
+    """Settle a claimed run whose recipe has ended; `log_start` is where this attempt's log begins.
+
+    Raises:
+        IllegalMove: the run has been claimed anew; nothing is written.
+    """
+    if exit_code == 0:
+        try:
+            _succeed(run)
+        except IllegalMove:
+            raise
+        except AccordError as refusal:
+            fail_run(run=run, error=refusal.message)
+        except OSError as problem:
+            fail_run(run=run, error=f"The artifact could not be stored: {problem}. Make room, and retry.")
+    elif exit_code in STOPPED_FROM_OUTSIDE and run.attempts < settings.RUN_MAX_ATTEMPTS:
+        # Nobody cancelled it: the machine is going down, or somebody ended the process. Its checkpoint is there.
+        move_status(run, to=RunStatus.QUEUED, error="The recipe was stopped from outside; it will be resumed.")
+    else:
+        fail_run(run=run, error=_say_why(run.directory / "log.txt", exit_code, log_start))
+
+
+def _succeed(run: TrainingRun) -> None:
+    result = read_result(run.directory)
+    with transaction.atomic():
+        # First the fenced move: a stale worker ends here, and a sweeper passes over the row until this commits.
+        move_status(run, to=RunStatus.SUCCEEDED, result=result, error="", inputs=run.inputs, **_last_step(run))
+        register_result(run=run, result=result)
+        record_event("run succeeded", by=None, subject=run, organisation=run.organisation, recipe=run.recipe)
+        enqueue_followers(run)
+
+
+def _last_step(run: TrainingRun) -> dict[str, Any]:
+    progress = read_progress(run.directory)
+    return {"step": progress.step, "total": progress.total, "seconds": progress.seconds, "stage": progress.stage[:80]}
+
+
+def read_result(directory: Path) -> dict[str, Any]:
+    """result.json.
+
+    Raises:
+        BadResult: it is missing or unreadable, or an artifact that it names is missing or empty.
+    """
+    try:
+        result = json.loads((directory / "result.json").read_text())
+    except FileNotFoundError:
+        raise BadResult("The recipe ended without an error and without a result. Nothing was registered.") from None
+    except ValueError:
+        raise BadResult("The recipe's result.json cannot be read. Nothing was registered.") from None
+    for name, relative in result["artifacts"].items():
+        path = (directory / relative).resolve()
+        files = list(path.rglob("*.safetensors")) if path.is_relative_to(directory.resolve()) else []
+        if not files or any(not file.stat().st_size for file in files):
+            raise BadResult(f"The recipe said that it succeeded, but its artifact {name!r} is empty or missing.")
+    return dict(result)
+
+
+def fail_run(*, run: TrainingRun, error: str) -> None:
+    """A claimed run failed: the sentence and the end of the log are kept, and what waited for it is cancelled."""
+    _end(run, RunStatus.FAILED, "run failed", error)
+
+
+def cancel_claimed(*, run: TrainingRun) -> None:
+    """A claimed run was cancelled, and its processes have been ended."""
+    _end(run, RunStatus.CANCELLED, "run cancelled", "")
+
+
+@transaction.atomic
+def _end(run: TrainingRun, status: RunStatus, verb: str, error: str) -> None:
+    move_status(run, to=status, error=error, log_tail=read_log_tail(run.directory / "log.txt"), inputs=run.inputs)
+    record_event(verb, by=None, subject=run, organisation=run.organisation, recipe=run.recipe, error=error[:300])
+    cancel_followers(run)
+
+
+def read_log_tail(path: Path, *, start: int = 0) -> str:
+    """The last lines of the log from `start` on."""
+    if not path.exists():
+        return ""
+    with path.open("rb") as file:
+        file.seek(max(start, path.stat().st_size - TAIL_BYTES))
+        lines = file.read().decode(errors="replace").splitlines()
+    # PostgreSQL stores no NUL in text.
+    return "\n".join(lines[-TAIL_LINES:]).replace("\0", "")
+
+
+def _say_why(log: Path, exit_code: int, log_start: int) -> str:
+    if exit_code == -signal.SIGKILL:
+        return (
+            "The recipe was killed (signal 9): most often the machine ran out of memory. "
+            "Its checkpoints are kept; retry, or use smaller batches."
+        )
+    if exit_code < 0:
+        return f"The recipe was ended by signal {-exit_code}. Its checkpoints are kept; retry to go on from there."
+    lines = [line for line in read_log_tail(log, start=log_start).splitlines() if line.strip()]
+    is_error: Callable[[str], bool] = lambda line: line.startswith("error:")  # noqa: E731
+    said = next(filter(is_error, reversed(lines)), lines[-1] if lines else f"The recipe ended with code {exit_code}.")
+    return said.removeprefix("error:").strip()[:2000]

@@ -1,0 +1,110 @@
+"""A refresh: everything that has been judged so far becomes a reward model, a new policy and its evaluation."""
+
+import uuid
+from typing import Any
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from accounts.models import Membership
+from accounts.permissions import Permission, check_can
+from labeling import services as labeling
+from labeling.models import Choice, Comparison, Project
+from models_registry.models import VersionKind
+from training.errors import BadRunConfig, NotReady
+from training.models import Recipe, TrainingRun
+from training.services.create_run import create_run
+from training.services.resolve_inputs import newest_version
+
+CHAIN = (Recipe.REWARD_MODEL, Recipe.GRPO, Recipe.EVALUATE)
+MIN_TRAIN = 20
+
+
+@transaction.atomic
+def start_refresh(
+    *, project: Project, by: Membership | None, why: str, config: dict[str, dict[str, Any]] | None = None
+) -> list[TrainingRun]:
+    """Freeze a Snapshot and queue the chain reward model, policy, evaluation; a base model first where there is none.
+
+    Args:
+        by: None when the project's own policy starts it.
+        config: settings a recipe, `{"grpo": {"steps": 20}}`.
+
+    Raises:
+        NotPermitted: the role may not start runs.
+        NotReady: too few judgements, or a refresh of this project is unfinished.
+        BadRunConfig: settings for something that is no recipe of a refresh.
+    """
+    if by:
+        check_can(by, Permission.START_RUNS)
+    given = config or {}
+    recipes = list(CHAIN)
+    # Locked, so that a button and the trigger do not start two.
+    project = Project.objects.select_for_update().get(pk=project.pk)
+    check_refresh(project)
+    if newest_version(project.pk, VersionKind.BASE) is None:
+        recipes.insert(0, Recipe.PREPARE_BASE)
+    if strange := sorted(given.keys() - set(recipes)):
+        raise BadRunConfig(
+            f"{', '.join(strange)} is no recipe of a refresh. Settings go under the name of their recipe: "
+            f"{', '.join(recipes)}.",
+            fields={"config": 'For example {"grpo": {"steps": 20}}.'},
+        )
+    snapshot = labeling.freeze_snapshot(project=project, by=by)
+    chain_id, runs, before = uuid.uuid4(), [], None
+    for recipe in recipes:
+        before = create_run(
+            project=project,
+            by=by,
+            recipe=recipe,
+            config=given.get(recipe),
+            snapshot=None if recipe == Recipe.PREPARE_BASE else snapshot,
+            after=before,
+            chain_id=chain_id,
+            why=why,
+        )
+        runs.append(before)
+    return runs
+
+
+def check_refresh(project: Project) -> None:
+    """Refuse a refresh that could not end well.
+
+    Raises:
+        NotReady: with the sentence that says what is missing.
+    """
+    unfinished = TrainingRun.objects.unfinished().filter(project=project, chain_id__isnull=False).order_by("pk").first()
+    if unfinished:
+        raise NotReady(
+            f"A refresh of this project is under way (run {unfinished.pk}, {unfinished.get_status_display().lower()}). "
+            "Wait until it has ended, or cancel it."
+        )
+    train = preferences(project, held_out=False)[:MIN_TRAIN].count()
+    if train < MIN_TRAIN:
+        raise NotReady(
+            f"Training needs {MIN_TRAIN} judgements that prefer one answer, outside the held-out prompts; there "
+            f"{'is' if train == 1 else 'are'} {train}. Judge {MIN_TRAIN - train} more and start again."
+        )
+    if not preferences(project, held_out=True).exists():
+        raise NotReady(
+            "No judgement on a held-out prompt prefers one answer yet, so the result could not be measured. "
+            "Judge a few more: about one prompt in "
+            f"{max(1, round(100 / project.held_out_percent))} is held out."
+        )
+
+
+def can_refresh(project: Project) -> tuple[bool, str]:
+    """The same for templates: whether it may start, and the sentence why not."""
+    try:
+        check_refresh(project)
+    except NotReady as refusal:
+        return False, refusal.message
+    return True, ""
+
+
+def preferences(project: Project, *, held_out: bool) -> "QuerySet[Comparison]":
+    """Counted judgements with a winner, of one part of the split."""
+    found: QuerySet[Comparison] = Comparison.objects.counted().filter(
+        project=project, choice__in=[Choice.A, Choice.B], item__prompt__held_out=held_out
+    )
+    return found

@@ -1,0 +1,54 @@
+"""What the API starts: the whole refresh, or one recipe with what it needs."""
+
+from typing import Any
+
+from django.db import transaction
+
+from accounts.models import Membership
+from accounts.permissions import Permission, check_can
+from labeling import services as labeling
+from labeling.models import Project, Snapshot
+from models_registry.models import ModelVersion
+from training.errors import BadRunConfig
+from training.models import Recipe, TrainingRun
+from training.services.create_run import create_run
+from training.services.start_refresh import start_refresh
+
+READS_SNAPSHOT = {Recipe.REWARD_MODEL, Recipe.GRPO, Recipe.EVALUATE}
+
+
+@transaction.atomic
+def start_runs(
+    *,
+    project: Project,
+    by: Membership,
+    recipe: str | None = None,
+    config: dict[str, Any] | None = None,
+    snapshot: Snapshot | None = None,
+    parent: ModelVersion | None = None,
+    demonstrations: list[dict[str, Any]] | None = None,
+) -> list[TrainingRun]:
+    """Without a recipe the whole refresh, else one run; one that reads judgements gets a new snapshot unless given one.
+
+    Raises:
+        NotPermitted, NotReady, BadRunConfig: as start_refresh and create_run.
+    """
+    why = f"started by {by.user}"[:120]
+    if recipe is None:
+        if snapshot or parent or demonstrations:
+            raise BadRunConfig("snapshot, parent and demonstrations go with a recipe; the refresh finds its own.")
+        return start_refresh(project=project, by=by, why=why, config=config)
+    check_can(by, Permission.START_RUNS)
+    if snapshot is None and recipe in READS_SNAPSHOT:
+        snapshot = labeling.freeze_snapshot(project=project, by=by)
+    run = create_run(
+        project=project,
+        by=by,
+        recipe=recipe,
+        config=config,
+        snapshot=snapshot,
+        parent=parent,
+        why=why,
+        demonstrations=demonstrations,
+    )
+    return [run]

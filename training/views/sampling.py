@@ -1,0 +1,56 @@
+"""The answers section of a project's page and of the empty desk: how many there are, and the form for more."""
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.decorators import MemberRequest, requires, signed_in
+from accounts.permissions import Permission, can, check_can
+from accounts.refusals import shown_on
+from labeling.models import Project
+from training import services
+from training.forms import SamplingForm
+from training.models import SamplingJob
+
+
+@require_safe
+@signed_in
+def sampling_progress(request: MemberRequest, project_id: int) -> HttpResponse:
+    """The newest job. Who only judges sees the bar alone: no version, no settings, no errors of an engine."""
+    if not can(request.member, Permission.JUDGE):
+        check_can(request.member, Permission.VIEW_PROJECTS)
+    project = get_object_or_404(Project.objects.for_member(request.member), pk=project_id)
+    jobs = SamplingJob.objects.filter(project=project).select_related("version", "after")
+    may_start = can(request.member, Permission.START_RUNS)
+    context = {
+        "project": project,
+        "job": jobs.unfinished().order_by("pk").first() or jobs.order_by("-pk").first(),
+        "may_see": can(request.member, Permission.VIEW_RUNS),
+        "may_start": may_start,
+        "form": SamplingForm(project=project) if may_start else None,
+        "has_prompts": project.prompts.exists(),
+    }
+    return render(request, "training/sampling.html", context)
+
+
+@require_POST
+@requires(Permission.START_RUNS)
+def sampling_start(request: MemberRequest, project_id: int) -> HttpResponse:
+    """The button "Write answers"."""
+    project = get_object_or_404(Project.objects.for_member(request.member), pk=project_id)
+    form = SamplingForm(request.POST, project=project)
+    if form.is_valid():
+        with shown_on(form):
+            services.start_sampling(project=project, by=request.member, **form.cleaned_data)
+            messages.success(request, "Answers are being written. The first pairs can be judged in a moment.")
+            return redirect("project", project.pk)
+    return render(request, "training/sampling_form.html", {"project": project, "form": form}, status=422)
+
+
+@require_POST
+@requires(Permission.START_RUNS)
+def sampling_cancel(request: MemberRequest, job_id: int) -> HttpResponse:
+    job = get_object_or_404(SamplingJob.objects.for_member(request.member), pk=job_id)
+    services.cancel_sampling(job=job, by=request.member)
+    return redirect("project", job.project_id)

@@ -1,0 +1,35 @@
+"""The training section of a project's page."""
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_safe
+
+from accounts.decorators import MemberRequest, requires
+from accounts.permissions import Permission
+from labeling import services as labeling
+from labeling.models import Project
+from training.models import TrainingRun
+from training.services.start_refresh import can_refresh
+
+
+@require_safe
+@requires(Permission.VIEW_RUNS)
+def run_summary(request: MemberRequest, project_id: int) -> HttpResponse:
+    """The newest chain as steps, when the next one is due, and the button."""
+    project = get_object_or_404(Project.objects.for_member(request.member), pk=project_id)
+    newest = TrainingRun.objects.filter(project=project).order_by("-pk").first()
+    runs: list[TrainingRun] = []
+    if newest:
+        runs = (
+            list(TrainingRun.objects.filter(chain_id=newest.chain_id).order_by("pk")) if newest.chain_id else [newest]
+        )
+    may_start, why_not = can_refresh(project)
+    context = {
+        "project": project,
+        "runs": runs,
+        "unfinished": any(not run.is_finished for run in runs),
+        "may_start": may_start,
+        "why_not": why_not,
+        "new_judgements": labeling.new_judgements_since_snapshot(project),
+    }
+    return render(request, "training/summary.html", context)
