@@ -1,3 +1,9 @@
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from serving.gateway import views
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("chat/completions", views.chat_completions, name="gateway-chat-completions"),
+    path("models", views.models, name="gateway-models"),
+    path("feedback", views.feedback, name="gateway-feedback"),
+]

@@ -41,11 +41,17 @@ class ServedResponse(models.Model):
     milliseconds = models.PositiveIntegerField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
+    # While it is being answered: who answers instead when the canary fails. Not stored.
+    fallback: ModelVersion | None = None
+
     objects: ClassVar[Any] = OrganisationQuerySet["ServedResponse"].as_manager()
 
     class Meta:
-        ordering = ["-created_at"]
-        indexes = [models.Index(fields=["project", "-created_at"], name="served_by_project")]
+        ordering = ["-created_at", "-id"]
+        indexes = [
+            models.Index(fields=["project", "-created_at", "-id"], name="served_page"),
+            models.Index(fields=["created_at"], condition=Q(status="started"), name="served_unfinished"),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(propensity__gt=0, propensity__lte=1), name="served_propensity_is_a_probability"

@@ -1,0 +1,20 @@
+from serving.services.answers import answer_now, close_answer, fail_or_fall_back, interrupt_answer, open_answer
+from serving.services.feedback import record_feedback
+from serving.services.routing import Route, choose_route, served_projects
+from serving.services.settle import settle_feedback
+from serving.services.sweep import sweep_feedback, sweep_unfinished
+
+__all__ = [
+    "Route",
+    "answer_now",
+    "choose_route",
+    "close_answer",
+    "fail_or_fall_back",
+    "interrupt_answer",
+    "open_answer",
+    "record_feedback",
+    "served_projects",
+    "settle_feedback",
+    "sweep_feedback",
+    "sweep_unfinished",
+]

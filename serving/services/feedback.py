@@ -1,0 +1,69 @@
+"""What a user said of an answer."""
+
+import uuid
+
+from django.db import transaction
+from django.utils.timezone import now
+
+from accounts.errors import Conflict, Invalid
+from accounts.models import Membership
+from accounts.permissions import Permission, check_can
+from labeling.content import check_text
+from models_registry.enqueue import send_on_commit
+from serving import tasks
+from serving.models import Feedback, ServedResponse, Signal
+
+MAX_COMMENT = 4_000
+MAX_EDIT = 100_000
+
+
+@transaction.atomic
+def record_feedback(
+    *,
+    served: ServedResponse,
+    by: Membership,
+    signal: str,
+    comment: str = "",
+    edited_text: str = "",
+    client_id: uuid.UUID | None = None,
+) -> tuple[Feedback, bool]:
+    """Store the feedback, once a `client_id`; the second value says whether it is new.
+
+    Without a client_id the same words on the same answer count as sent twice. A thumb down or an edit becomes an item
+    in the background.
+
+    Raises:
+        NotPermitted: the member may not use the endpoint.
+        Invalid: an unknown signal, an edit without its text, or a text that is too long.
+        Conflict: the answer has no text to speak of yet, or the client_id was used for other words.
+    """
+    check_can(by, Permission.USE_ENDPOINT)
+    comment, edited_text = check_text(comment, "The comment").strip(), check_text(edited_text, "The edited text")
+    _check(served, signal, comment, edited_text)
+    client_id = client_id or uuid.uuid5(served.pk, f"{signal}\n{comment}\n{edited_text}")
+    said = {"signal": signal, "comment": comment, "edited_text": edited_text}
+    feedback, created = Feedback.objects.get_or_create(
+        served_response=served,
+        client_id=client_id,
+        defaults=said | {"caller": by.user, "settled_at": now() if signal == Signal.THUMB_UP else None},
+    )
+    if not created and any(getattr(feedback, name) != value for name, value in said.items()):
+        raise Conflict("This client_id was used for other feedback on this answer. Make a new one.")
+    if created and feedback.settled_at is None:
+        send_on_commit(tasks.settle_feedback_task, feedback.pk)
+    return feedback, created
+
+
+def _check(served: ServedResponse, signal: str, comment: str, edited_text: str) -> None:
+    if signal not in Signal.values:
+        raise Invalid(f"Feedback is one of {', '.join(Signal.values)}.")
+    if signal == Signal.EDIT and not edited_text.strip():
+        raise Invalid("An edit needs its text.", fields={"edited_text": "This is needed."})
+    if signal != Signal.EDIT and edited_text:
+        raise Invalid("Send either a thumb or an edited text.")
+    if len(comment) > MAX_COMMENT or len(edited_text) > MAX_EDIT:
+        raise Invalid(f"A comment has {MAX_COMMENT:,} characters at most, an edited text {MAX_EDIT:,}.")
+    if served.status == ServedResponse.Status.STARTED:
+        raise Conflict("This answer is still being written. Send feedback when it is complete.")
+    if served.status == ServedResponse.Status.FAILED and not served.text:
+        raise Conflict("This answer failed: there is no text to give feedback on.")
