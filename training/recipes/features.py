@@ -57,7 +57,9 @@ class FeatureReader:
             progress: called after each batch with answers done, answers to do, and tokens a second.
         """
         keys = [_key(answer) for answer in answers]
-        unknown = list({key: answer for key, answer in zip(keys, answers, strict=True) if key not in self._known}.items())
+        unknown = list(
+            {key: answer for key, answer in zip(keys, answers, strict=True) if key not in self._known}.items()
+        )
         tokens = [
             (
                 prompt_tokens(self._tokenizer, prompt, limit=PROMPT_TOKENS),

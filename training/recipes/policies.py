@@ -70,11 +70,15 @@ def load_policy(base_dir: Path, adapter_dir: Path | None) -> PreTrainedModel:
     return model
 
 
+def lora_settings(rank: int) -> LoraConfig:
+    """A LoRA on every linear layer but the output layer; it starts as zero."""
+    return LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
+
+
 def with_new_adapter(model: PreTrainedModel, *, rank: int, seed: int) -> PeftModel:
-    """A trainable LoRA on every linear layer but the output layer; it starts as zero. Adapter weights are float32."""
+    """Trainable in float32, whatever the model computes in."""
     torch.manual_seed(seed)
-    settings = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
-    return cast(PeftModel, get_peft_model(model, settings))
+    return cast(PeftModel, get_peft_model(model, lora_settings(rank)))
 
 
 def read_adapter(adapter_dir: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:

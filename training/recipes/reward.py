@@ -39,7 +39,9 @@ class Projection:
         count = min(components, int((singular > 1e-6 * singular[0]).sum()))
         root_mean_square = float(np.sqrt((singular[:count] ** 2).sum() / len(hidden) / count))
         lengths = log_lengths(texts)
-        return cls(mean, scale, directions[:count] / root_mean_square, float(lengths.mean()), float(lengths.std() + 1e-6))
+        return cls(
+            mean, scale, directions[:count] / root_mean_square, float(lengths.mean()), float(lengths.std() + 1e-6)
+        )
 
     def __call__(self, hidden_N_D: Floats32, texts: Sequence[str]) -> Floats:
         text_N_K = ((hidden_N_D - self.mean_D) / self.scale_D) @ self.components_K_D.T

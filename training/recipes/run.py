@@ -49,7 +49,7 @@ class Run:
         self.checkpoints.mkdir(parents=True, exist_ok=True)
         self._metrics = directory / "metrics.jsonl"
         # A resumed run keeps counting: its clock starts where the interrupted one was last seen.
-        self._started = time.monotonic() - max((line["seconds"] for line in self._read_metrics()), default=0.0)
+        self._started = time.monotonic() - max((line["seconds"] for line in self.read_metrics()), default=0.0)
 
     @property
     def seconds(self) -> float:
@@ -76,7 +76,7 @@ class Run:
 
     def rewind_metrics(self, *, to_step: int, stage: str | None = None) -> None:
         """Drop the lines of steps that a resumed run is about to do again."""
-        kept = [line for line in self._read_metrics() if line.get("stage") != stage or line["step"] <= to_step]
+        kept = [line for line in self.read_metrics() if line.get("stage") != stage or line["step"] <= to_step]
         write_atomically(self._metrics, "".join(json.dumps(line) + "\n" for line in kept))
 
     def finish(
@@ -96,7 +96,7 @@ class Run:
         }
         write_atomically(self.directory / "result.json", json.dumps(result, indent=1, allow_nan=False))
 
-    def _read_metrics(self) -> list[dict[str, Any]]:
+    def read_metrics(self) -> list[dict[str, Any]]:
         if not self._metrics.exists():
             return []
         lines = []
