@@ -45,7 +45,9 @@ def base(project, tiny_model) -> ModelVersion:
     )
 
 
-DEMONSTRATIONS = [{"prompt": f"How do I cook {n} eggs?", "response": f"Boil them for {n} minutes."} for n in range(1, 9)]
+DEMONSTRATIONS = [
+    {"prompt": f"How do I cook {n} eggs?", "response": f"Boil them for {n} minutes."} for n in range(1, 9)
+]
 
 
 @pytest.fixture
@@ -71,7 +73,7 @@ def wait_for(condition: Callable[[], Any], what: str, seconds: float = 40) -> An
 
 
 class Engine:
-    """OpenAI's chat completions as `answer` gives them: a text, an HTTP status, bytes to send as they are, or None to hang."""
+    """OpenAI's chat completions; `answer` gives a text, an HTTP status, bytes sent as they are, or None to hang."""
 
     def __init__(self) -> None:
         self.asked: list[dict[str, Any]] = []

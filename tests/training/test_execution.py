@@ -121,7 +121,9 @@ def test_success_without_a_result_or_with_an_empty_artifact_is_a_failure(prepare
     assert "without a result" in prepare_run.error
     (prepare_run.directory / "model").mkdir()
     (prepare_run.directory / "model" / "model.safetensors").touch()
-    (prepare_run.directory / "result.json").write_text('{"artifacts": {"model": "model"}, "figures": {}, "evaluations": []}')
+    (prepare_run.directory / "result.json").write_text(
+        '{"artifacts": {"model": "model"}, "figures": {}, "evaluations": []}'
+    )
     TrainingRun.objects.update(status="queued", finished_at=None)
     services.finish_run(run=services.claim_run(run_id=prepare_run.pk), exit_code=0)
     prepare_run.refresh_from_db()
@@ -181,7 +183,9 @@ def test_after_kill_9_of_the_worker_the_run_is_resumed_and_succeeds_once(sft_run
     url = f"postgresql://{database['USER']}:{database['PASSWORD']}@/{connection.settings_dict['NAME']}"
     url += f"?host={database['HOST']}&port={database['PORT']}" if database["HOST"] else ""
     environment = os.environ | {"DJANGO_SETTINGS_MODULE": "config.settings", "ACCORD_DATA_DIR": str(settings.DATA_DIR)}
-    worker = subprocess.Popen([sys.executable, "-c", EXECUTOR, str(sft_run.pk)], env=environment | {"DATABASE_URL": url})
+    worker = subprocess.Popen(
+        [sys.executable, "-c", EXECUTOR, str(sft_run.pk)], env=environment | {"DATABASE_URL": url}
+    )
     wait_for(lambda: _steps_of(sft_run, 8), "steps under the first worker")
     worker.kill()
     worker.wait()

@@ -157,9 +157,7 @@ def test_what_a_person_may_not_set_is_refused(recipe, config, says, alice, proje
         services.create_run(project=project, by=alice, recipe=recipe, config=config)
 
 
-def test_a_broker_that_is_down_does_not_fail_the_request(
-    alice, project, caplog, django_capture_on_commit_callbacks
-):
+def test_a_broker_that_is_down_does_not_fail_the_request(alice, project, caplog, django_capture_on_commit_callbacks):
     from celery import current_app
     from celery.app.amqp import AMQP
 

@@ -11,7 +11,16 @@ from training.models import Recipe
 # Directories of this machine: Accord fills them in from versions and snapshots of the project, so that nobody can point
 # a recipe at another organisation's.
 RESOLVED = frozenset(
-    {"base_dir", "base_sha256", "parent_dir", "policy_dir", "reward_model_dir", "snapshot_dir", "demonstrations"}
+    {
+        "base_dir",
+        "base_sha256",
+        "demonstrations",
+        "feature_dir",
+        "parent_dir",
+        "policy_dir",
+        "reward_model_dir",
+        "snapshot_dir",
+    }
 )
 
 

@@ -1,0 +1,1 @@
+"""The demo: an organisation with a project that has everything to go once around the loop."""

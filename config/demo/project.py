@@ -1,0 +1,79 @@
+"""The demo's project, its prompts, and the first models: queued once, then the trainer's."""
+
+import json
+import uuid
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from accounts.models import Membership
+from labeling.models import Project
+from labeling.services import create_project, import_records
+from models_registry.models import ModelVersion, Stage, VersionKind
+from models_registry.services import promote_version, register_version
+from training.models import Recipe, TrainingRun
+from training.services import create_run, start_sampling
+
+CONTENT = Path(settings.BASE_DIR) / "demo"
+NAME = "Kitchen helper"
+RETRAIN_AFTER = 100
+MAX_TOKENS = 80
+
+
+def seed_project(known: dict[str, Any], manager: Membership) -> Project:
+    """The project, whatever it is called meanwhile, with its prompts."""
+    projects = Project.objects.for_member(manager)
+    project = projects.filter(pk=known.get("project_id") or 0).first() or projects.filter(name=NAME).first()
+    if project is None:
+        project = create_project(
+            by=manager,
+            name=NAME,
+            purpose="An assistant for home cooks that answers one question in two or three plain sentences.",
+            guidelines=(CONTENT / "guidelines.md").read_text(),
+            retrain_after=RETRAIN_AFTER,
+        )
+    if not project.prompts.exists():
+        with (CONTENT / "prompts.ndjson").open("rb") as lines:
+            import_records(project=project, by=manager, lines=lines, source="demo")
+    return project
+
+
+@transaction.atomic
+def seed_models(project: Project, engineer: Membership) -> str:
+    """Queue base model, fine-tuning and the first answers, unless the project has had any of it; say what was done."""
+    if TrainingRun.objects.filter(project=project).exists() or ModelVersion.objects.for_project(project.pk).exists():
+        return ""
+    if not settings.ENGINE_EMBEDDED and settings.ENGINE_MODEL:
+        return _use_external_engine(project, engineer)
+    chain, why = uuid.uuid4(), "the demo's first model"
+    base = create_run(project=project, by=engineer, recipe=Recipe.PREPARE_BASE, chain_id=chain, why=why)
+    demonstrations = [json.loads(line) for line in (CONTENT / "demonstrations.ndjson").read_text().splitlines()]
+    tuned = create_run(
+        project=project,
+        by=engineer,
+        recipe=Recipe.SFT,
+        after=base,
+        chain_id=chain,
+        why=why,
+        demonstrations=demonstrations,
+    )
+    start_sampling(project=project, by=engineer, after=tuned, max_tokens=MAX_TOKENS)
+    return "queued the base model, its fine-tuning and the first answers"
+
+
+def _use_external_engine(project: Project, engineer: Membership) -> str:
+    where = {"engine_model": settings.ENGINE_MODEL, "endpoint_url": settings.ENGINE_URL, "artifact_dir": None}
+    version = register_version(
+        organisation=project.organisation,
+        project_id=project.pk,
+        kind=VersionKind.POLICY,
+        name=f"{project.name} v{{number}} ({settings.ENGINE_MODEL})",
+        **where,
+    )
+    promote_version(
+        version=version, by=engineer, to_stage=Stage.PRODUCTION, reason="The first policy: the engine's own model."
+    )
+    start_sampling(project=project, by=engineer, version=version, max_tokens=MAX_TOKENS)
+    return f"registered {settings.ENGINE_MODEL} at {settings.ENGINE_URL} and queued the first answers"
