@@ -76,7 +76,9 @@ def stop(settings: Settings) -> int:
         return 0
     with lock(settings.data_dir):
         ended = clean_up(settings)
-    print(f"Ended {ended} processes of a run that was killed." if ended else "Accord does not run here.")
+    print(
+        f"Cleaned up after a run that was killed (processes ended: {ended})." if ended else "Accord does not run here."
+    )
     return 0
 
 

@@ -36,7 +36,7 @@ print("\n".join(project["project"]["dependencies"] + project["dependency-groups"
 PYTHON
 ) || fail "pyproject.toml cannot be read; the line above says why."
 
-echo "Installing the packages into $venv: about 1.6 GB, some minutes the first time."
+echo "Installing the packages into $venv: about 2 GB, some minutes the first time."
 if ! "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --retries 2 \
     --constraint constraints.txt --requirement <(echo "$requirements") 2>&1 | tee "$log"; then
     if grep -qi 'no space left' "$log"; then

@@ -39,7 +39,7 @@ def run(
     check_free_space(settings.data_dir)
     console = Console(settings.data_dir / "log")
     if ended := clean_up(settings):
-        console.write("accord", f"ended {ended} processes that an earlier run had left behind")
+        console.write("accord", f"cleaned up after a run that was killed (processes ended: {ended})")
     check_port(settings.web_port, setting="ACCORD_WEB_PORT")
     check_port(settings.gateway_port, setting="ACCORD_GATEWAY_PORT")
     if not settings.engine_url:

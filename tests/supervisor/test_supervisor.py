@@ -102,7 +102,7 @@ def test_stop_ends_what_a_killed_supervisor_left(small_accord):
     recipe = recipe_of(killed)
     killed.end(signal.SIGKILL)
     assert runs(recipe)
-    assert "processes of a run that was killed" in small_accord().start("supervisor", "stop").end_by_itself()
+    assert "Cleaned up after a run that was killed" in small_accord().start("supervisor", "stop").end_by_itself()
     assert killed.survivors() == []
 
 
