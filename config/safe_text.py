@@ -27,14 +27,20 @@ _MARKS = re.compile(r"[\[\]*_`<~!&|]")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 
 _TAGS = {
-    "p", "br", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "strong", "em", "s", "blockquote", "ul", "ol", "li", "code",
+    "p", "br", "hr", "h3", "h4", "h5", "h6", "strong", "em", "s", "blockquote", "ul", "ol", "li", "code",
     "pre", "span", "div", "a", "table", "thead", "tbody", "tr", "th", "td",
 }  # fmt: skip
 _ATTRIBUTES = {"a": {"href", "title"}, "span": {"class"}, "div": {"class"}, "ol": {"start"}}
 
 
 class _Renderer(RendererHTML):
-    """Names an image where its picture would be."""
+    """Names an image where its picture would be, and puts headings below those of the page: h1 becomes h3."""
+
+    def heading_open(self, tokens: Sequence[Token], idx: int, options: object, env: object) -> str:
+        return f"<h{min(6, int(tokens[idx].tag[1]) + 2)}>"
+
+    def heading_close(self, tokens: Sequence[Token], idx: int, options: object, env: object) -> str:
+        return f"</h{min(6, int(tokens[idx].tag[1]) + 2)}>\n"
 
     def image(self, tokens: Sequence[Token], idx: int, options: object, env: object) -> str:
         token = tokens[idx]

@@ -251,7 +251,7 @@
     if (form()) form().elements.client_id.value = uuid();
     for (const element of desk.querySelectorAll("[data-with-script]")) element.hidden = false;
   };
-  document.addEventListener("htmx:afterSwap", (event) => {
+  document.addEventListener("htmx:afterSettle", (event) => {
     if (event.detail.target.id !== "card" || !card() || card().dataset.welcomed) return;
     card().dataset.welcomed = "1";
     welcome();
@@ -262,11 +262,11 @@
 
   const guidelines = $("[data-guidelines]");
   if (guidelines) {
-    // Open until the person closes them: a newcomer should not have to find them.
-    guidelines.open = store.get(GUIDELINES) !== "closed";
+    // Open until the person closes them, where they stand beside the item: a newcomer should not have to find them.
+    guidelines.open = (store.get(GUIDELINES) ?? (matchMedia("(min-width: 75rem)").matches ? "open" : "closed")) === "open";
     guidelines.addEventListener("toggle", () => {
       desk.classList.toggle("with-guidelines", guidelines.open);
-      store.set(GUIDELINES, guidelines.open ? null : "closed");
+      store.set(GUIDELINES, guidelines.open ? "open" : "closed");
     });
     desk.classList.toggle("with-guidelines", guidelines.open);
   }

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime, time
 from typing import Any
 
 from config.charts.scale import Scale, round_ticks, tick_text
@@ -59,7 +59,8 @@ class Chart:
 
 def lay_out(series: Sequence[dict[str, Any]]) -> Chart:
     """Place every point, thin out what is too dense, and choose the ticks."""
-    is_time = any(isinstance(point[0], datetime) for one in series for point in one["points"])
+    is_time = any(isinstance(point[0], date) for one in series for point in one["points"])
+    is_day = is_time and not any(isinstance(point[0], datetime) for one in series for point in one["points"])
     named = [(str(one["name"]), _thin([_point(raw) for raw in one["points"]])) for one in series]
     xs = [point[0] for _, points in named for point in points]
     ys = [value for _, points in named for point in points for value in point[1:] if value is not None]
@@ -76,7 +77,7 @@ def lay_out(series: Sequence[dict[str, Any]]) -> Chart:
     y = Scale(y_marks[0][0], y_marks[-1][0], HEIGHT - BOTTOM, TOP)
     lines = [_line(name, index, points, x, y) for index, (name, points) in enumerate(named)]
     rows = [
-        (name, _x_text(point[0], is_time), _figure(point[1]), _range(point))
+        (name, _x_text(point[0], is_time, is_day), _figure(point[1]), _range(point))
         for name, points in named
         for point in points
     ]
@@ -91,7 +92,10 @@ def lay_out(series: Sequence[dict[str, Any]]) -> Chart:
 
 
 def _point(raw: Sequence[Any]) -> Point:
-    x = raw[0].timestamp() if isinstance(raw[0], datetime) else float(raw[0])
+    x = raw[0]
+    if isinstance(x, date):
+        x = (x if isinstance(x, datetime) else datetime.combine(x, time())).timestamp()
+    x = float(x)
     # A loss that went to infinity is a gap in the line, not a chart without a scale.
     y, low, high = (
         None if value is None or not math.isfinite(value) else float(value) for value in (*raw[1:4], None, None)[:3]
@@ -144,8 +148,10 @@ def _time_ticks(low: float, high: float) -> list[tuple[float, str]]:
     ]
 
 
-def _x_text(value: float, is_time: bool) -> str:
-    return f"{datetime.fromtimestamp(value).astimezone():%d %b %Y, %H:%M}" if is_time else f"{value:g}"
+def _x_text(value: float, is_time: bool, is_day: bool = False) -> str:
+    if not is_time:
+        return f"{value:g}"
+    return f"{datetime.fromtimestamp(value).astimezone():{'%d %b %Y' if is_day else '%d %b %Y, %H:%M'}}"
 
 
 def _figure(value: float | None) -> str:

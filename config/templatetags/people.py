@@ -104,3 +104,9 @@ def figure(value: float | None, digits: int = 2) -> str:
 def cut_underscores(value: str) -> str:
     """`view_runs` as `view runs`."""
     return str(value).replace("_", " ")
+
+
+@register.filter
+def pairs(value: dict[str, Any]) -> list[tuple[str, Any]]:
+    """The pairs of a dict. `x.items` would be the value under "items" where there is such a key."""
+    return list(value.items()) if isinstance(value, dict) else []

@@ -97,7 +97,7 @@ def measure_agreement(project: Project) -> AgreementFigures:
 def _read_votes(project_id: int) -> NDArray[np.void]:
     with (
         connection.cursor() as cursor,
-        cursor.copy(_VOTES, [SelectionPolicy.FEEDBACK.value, project_id]) as copy,
+        cursor.cursor.copy(_VOTES, [SelectionPolicy.FEEDBACK.value, project_id]) as copy,
     ):
         data = b"".join(copy)
     return np.frombuffer(data[_HEADER_BYTES:-_TRAILER_BYTES], dtype=_ROW)

@@ -7,7 +7,9 @@ from django.views.decorators.http import require_safe
 from accounts.decorators import MemberRequest, requires
 from accounts.permissions import Permission
 from labeling import services
+from labeling.agreement_words import agreement_word, name_pairs
 from labeling.views.common import project_of
+from labeling.views.exports import FORMATS
 
 
 @require_safe
@@ -15,7 +17,14 @@ from labeling.views.common import project_of
 def project(request: MemberRequest, project_id: int) -> HttpResponse:
     """The overview. What takes longer to work out arrives as parts of the page."""
     found = project_of(request.member, project_id)
-    context = {"project": found, "tab": "overview", "figures": services.project_figures(found)}
+    figures = services.project_figures(found)
+    context = {
+        "project": found,
+        "tab": "overview",
+        "figures": figures,
+        "per_day": [{"name": "Judgements", "points": figures.per_day}],
+        "formats": [(name, words) for name, (_, _, words) in FORMATS.items()],
+    }
     return render(request, "labeling/project.html", context)
 
 
@@ -24,6 +33,13 @@ def project(request: MemberRequest, project_id: int) -> HttpResponse:
 def agreement(request: MemberRequest, project_id: int) -> HttpResponse:
     """How far annotators agree, as a part of the overview or alone."""
     found = project_of(request.member, project_id)
-    context = {"project": found, "tab": "overview", "agreement": services.measure_agreement(found)}
+    figures = services.measure_agreement(found)
+    context = {
+        "project": found,
+        "tab": "overview",
+        "agreement": figures,
+        "word": agreement_word(figures.alpha.value) if figures.alpha else "",
+        "pairs": name_pairs(figures),
+    }
     template = "labeling/agreement.html#figures" if request.htmx else "labeling/agreement.html"  # type: ignore[attr-defined]
     return render(request, template, context)
