@@ -50,11 +50,13 @@ def mean_interval(values: Floats, clusters: Sequence[Hashable]) -> tuple[float, 
 
 
 def evaluation(
-    metric: str, value: float, interval: tuple[float, float], n: int, detail: str | None = None
+    metric: str, value: float, interval: tuple[float, float], n: int, detail: dict[str, Any] | None = None
 ) -> dict[str, Any]:
-    """One entry of result.json's evaluations."""
-    entry: dict[str, Any] = {"metric": metric, "value": value, "low": interval[0], "high": interval[1], "n": n}
-    return entry | ({"detail": detail} if detail else {})
+    """One entry of result.json's evaluations. The interval is made to hold the value: a biased statistic, such as a
+    calibration error, can lie outside its own percentile bootstrap.
+    """
+    low, high = min(interval[0], value), max(interval[1], value)
+    return {"metric": metric, "value": value, "low": low, "high": high, "n": n, "detail": detail or {}}
 
 
 def expected_calibration_error(probability: Floats, outcome: Floats, *, bins: int = 10) -> float:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
@@ -29,6 +30,7 @@ class Projection:
     components_K_D: Floats
     length_mean: float
     length_scale: float
+    length_range: tuple[float, float]  # of the log lengths that the head was fitted on
 
     @classmethod
     def fit(cls, hidden_N_D: Floats32, texts: Sequence[str], *, components: int = COMPONENTS) -> "Projection":
@@ -45,7 +47,9 @@ class Projection:
 
     def __call__(self, hidden_N_D: Floats32, texts: Sequence[str]) -> Floats:
         text_N_K = ((hidden_N_D - self.mean_D) / self.scale_D) @ self.components_K_D.T
-        return np.column_stack([text_N_K, (log_lengths(texts) - self.length_mean) / self.length_scale])
+        # Held within what was seen: a policy soon finds that an empty answer is "shorter" than any that people judged.
+        length_N = np.clip(log_lengths(texts), *self.length_range)
+        return np.column_stack([text_N_K, (length_N - self.length_mean) / self.length_scale])
 
     @property
     def groups(self) -> np.ndarray:
@@ -117,28 +121,30 @@ class RewardModel:
             "layers": self.reader.layers,
             "length_mean": p.length_mean,
             "length_scale": p.length_scale,
+            "length_range": p.length_range,
             "center": self.center,
             "spread": self.spread,
         }
         (directory / "reward_model.json").write_text(json.dumps(settings, indent=1))
 
     @classmethod
-    def load(cls, directory: Path, base_dir: Path, *, cache_dir: Path | None = None) -> "RewardModel":
+    def load(cls, directory: Path, base: Path | FeatureReader) -> "RewardModel":
         """Raises RecipeError when `directory` holds no reward model, or one over a different body."""
         try:
             settings = json.loads((directory / "reward_model.json").read_text())
             tensors = load_file(directory / "reward_model.safetensors")
         except FileNotFoundError as problem:
             raise RecipeError(f"{directory} is not a reward model: {Path(problem.filename).name} is missing.") from None
-        reader = FeatureReader(base_dir, cache_dir)
+        reader = base if isinstance(base, FeatureReader) else FeatureReader(base)
         if settings["layers"] != reader.layers or tensors["mean"].shape[0] != reader.hidden_size:
-            raise RecipeError(f"The reward model in {directory} belongs to another base model than {base_dir}.")
+            raise RecipeError(f"The reward model in {directory} belongs to another base model.")
         projection = Projection(
             tensors["mean"].astype(np.float64),
             tensors["scale"].astype(np.float64),
             tensors["components"].astype(np.float64),
             settings["length_mean"],
             settings["length_scale"],
+            tuple(settings["length_range"]),
         )
         return cls(projection, tensors["weights"].astype(np.float64), settings["center"], settings["spread"], reader)
 
@@ -153,7 +159,7 @@ class Pairs:
     prompt_ids: list[int]
 
     @classmethod
-    def from_judgements(cls, rows: Sequence[dict]) -> "Pairs":
+    def from_judgements(cls, rows: Sequence[dict[str, Any]]) -> "Pairs":
         value = {"a": 1.0, "b": 0.0, "tie": 0.5, "both_bad": 0.5}
         if unknown := {row["choice"] for row in rows} - set(value):
             raise RecipeError(f"A judgement's choice is {sorted(unknown)[0]!r}; it must be a, b, tie or both_bad.")
@@ -181,6 +187,10 @@ class Pairs:
 def log_lengths(texts: Sequence[str]) -> Floats:
     """log(1 + characters)."""
     return np.log1p(np.array([len(text) for text in texts], dtype=np.float64))
+
+
+def _length_statistics(lengths: Floats) -> tuple[float, float, tuple[float, float]]:
+    return float(lengths.mean()), float(lengths.std() + 1e-6), (float(lengths.min()), float(lengths.max()))
 
 
 def _identity(answer: Answer) -> str:

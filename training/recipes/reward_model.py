@@ -90,10 +90,16 @@ def measure(model: RewardModel, train: Pairs, held_out: Pairs) -> list[dict[str,
     over = cluster_bootstrap(lambda rows: float((right - baseline)[rows].mean()), ids)
     rule = "the longer answer" if longer_wins > 0 else "the shorter answer"
     return [
-        evaluation("accuracy", float(right.mean()), mean_interval(right, ids), n, "held-out votes with a preference"),
-        evaluation("length_baseline", float(baseline.mean()), mean_interval(baseline, ids), n, f"prefers {rule}"),
+        evaluation(
+            "reward_model_accuracy",
+            float(right.mean()),
+            mean_interval(right, ids),
+            n,
+            {"of": "held-out votes with a preference"},
+        ),
+        evaluation("length_baseline", float(baseline.mean()), mean_interval(baseline, ids), n, {"prefers": rule}),
         evaluation("accuracy_over_length", float((right - baseline).mean()), over, n),
-        evaluation("calibration_error", error, error_interval, len(held_out)),
+        evaluation("reward_model_calibration_error", error, error_interval, len(held_out)),
     ]
 
 
