@@ -22,6 +22,23 @@ class LeaseLost(LabelingError):
     code = "lease_lost"
 
 
+class NotLast(LabelingError):
+    http_status = 409
+    code = "not_last"
+
+
+class BrokenUpload(LabelingError):
+    """The body of a request ended early or cannot be unpacked; nothing of it was kept."""
+
+    http_status = 400
+    code = "broken_upload"
+
+
+class LengthNeeded(LabelingError):
+    http_status = 411
+    code = "length_needed"
+
+
 class ProjectClosed(LabelingError):
     """Paused or archived."""
 

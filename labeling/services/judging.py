@@ -11,7 +11,7 @@ from django.utils.timezone import now
 from accounts.models import Membership
 from accounts.permissions import Permission, check_can
 from labeling.content import check_text
-from labeling.errors import AlreadyJudged, BadJudgement, LeaseLost
+from labeling.errors import AlreadyJudged, BadJudgement, LeaseLost, NotLast
 from labeling.models import Assignment, Choice, Comparison, Project
 from labeling.services.holding import check_assigned
 from labeling.services.slots import lock_assignment, take_slot
@@ -121,11 +121,18 @@ def check_comparison(
 
 
 @transaction.atomic
-def undo_last(*, project: Project, by: Membership) -> Assignment | None:
+def undo_last(*, project: Project, by: Membership, expected: Assignment | None = None) -> Assignment | None:
     """Take back this person's last judgement in the project and lease its item to them again, sides as they were.
 
     What was said is in the draft. None when there is nothing to take back, or when the judgement was surplus and the
     item has no slot for it: then it is taken back and that is all.
+
+    Args:
+        expected: the assignment that the caller takes for the last one.
+
+    Raises:
+        NotPermitted: the member may not judge.
+        NotLast: another one was judged after `expected`.
     """
     check_can(by, Permission.JUDGE)
     last = (
@@ -135,6 +142,8 @@ def undo_last(*, project: Project, by: Membership) -> Assignment | None:
     ).first()
     if last is None:
         return None
+    if expected is not None and expected.pk != last.pk:
+        raise NotLast("Only your last judgement can be taken back. Undo the later ones first.")
     held = lock_assignment(last.pk)
     comparison = Comparison.objects.standing().filter(assignment=held).first()
     if held.state != State.JUDGED or comparison is None:  # another tab was faster

@@ -1,0 +1,169 @@
+"""Projects over the API: settings, import, items, agreement, export."""
+
+from typing import Any
+
+from django.http import StreamingHttpResponse
+from django.shortcuts import get_object_or_404
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
+from rest_framework import serializers
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.authentication import member_of
+from accounts.paging import page_of
+from accounts.permissions import Permission
+from labeling import services
+from labeling.api.serializers import (
+    AgreementSerializer,
+    ImportReportSerializer,
+    NewItemsSerializer,
+    NewProjectSerializer,
+    ProjectFiguresSerializer,
+    ProjectPatchSerializer,
+    ProjectSerializer,
+)
+from labeling.api.streams import body_chunks
+from labeling.importing import bounded_lines
+from labeling.models import Project
+from labeling.services.exports import FORMATS
+
+BEFORE = OpenApiParameter("before", OpenApiTypes.INT, description="`next` of the page before.")
+
+
+def project_of(request: Request, project_id: int) -> Project:
+    """The project, if it is the member's organisation's."""
+    return get_object_or_404(Project.objects.for_member(member_of(request)), pk=project_id)
+
+
+class ProjectList(APIView):
+    required_permission = {"GET": Permission.VIEW_PROJECTS, "POST": Permission.MANAGE_PROJECTS}
+
+    @extend_schema(operation_id="projects_list", parameters=[BEFORE], responses=ProjectSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        """Projects, newest first: `{"results", "next"}`."""
+        page = page_of(Project.objects.for_member(member_of(request)), before=request.query_params.get("before"))
+        return Response({"results": ProjectSerializer(page.rows, many=True).data, "next": page.older})
+
+    @extend_schema(operation_id="projects_create", request=NewProjectSerializer, responses={201: ProjectSerializer})
+    def post(self, request: Request) -> Response:
+        """Set up a project."""
+        given = NewProjectSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        project = services.create_project(by=member_of(request), **given.validated_data)
+        return Response(ProjectSerializer(project).data, status=201)
+
+
+class ProjectDetail(APIView):
+    required_permission = {"GET": Permission.VIEW_PROJECTS, "PATCH": Permission.MANAGE_PROJECTS}
+
+    @extend_schema(operation_id="projects_read", responses=ProjectSerializer)
+    def get(self, request: Request, project_id: int) -> Response:
+        """One project, with its counts in `figures`."""
+        project = project_of(request, project_id)
+        figures = ProjectFiguresSerializer(services.project_figures(project)).data
+        return Response({**ProjectSerializer(project).data, "figures": figures})
+
+    @extend_schema(operation_id="projects_change", request=ProjectPatchSerializer, responses=ProjectSerializer)
+    def patch(self, request: Request, project_id: int) -> Response:
+        """Change settings, or pause and resume it. A new overlap holds for items made from now on."""
+        project, member = project_of(request, project_id), member_of(request)
+        given = ProjectPatchSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        changes: dict[str, Any] = dict(given.validated_data)
+        paused = changes.pop("paused", None)
+        if changes:
+            project = services.update_project(project=project, by=member, **changes)
+        if paused is not None:
+            (services.pause_project if paused else services.resume_project)(project=project, by=member)
+        return Response(ProjectSerializer(project).data)
+
+
+class ProjectImport(APIView):
+    required_permission = Permission.MANAGE_PROJECTS
+
+    @extend_schema(
+        operation_id="projects_import",
+        parameters=[
+            OpenApiParameter("make_items", OpenApiTypes.BOOL, description="false: only prompts and responses."),
+            OpenApiParameter("source", OpenApiTypes.STR, description="Noted on the prompts."),
+        ],
+        request={"application/x-ndjson": OpenApiTypes.BINARY},
+        responses=ImportReportSerializer,
+    )
+    def post(self, request: Request, project_id: int) -> Response:
+        """Stream NDJSON lines `{"external_id"?, "prompt", "responses"?: [{"text", "model"?}], "metadata"?}`.
+
+        Plain or with `Content-Encoding: gzip`. Every line is taken or told with its number and the reason; when the
+        upload breaks, nothing is kept.
+        """
+        report = services.import_records(
+            project=project_of(request, project_id),
+            by=member_of(request),
+            lines=bounded_lines(body_chunks(request._request)),
+            source=request.query_params.get("source", "api"),
+            make_items=request.query_params.get("make_items", "true").lower() not in ("false", "0"),
+        )
+        rejected = [{"line": line, "reason": reason} for line, reason in report.rejected]
+        return Response(
+            {
+                "created": report.created,
+                "duplicates": report.duplicates,
+                "items_made": report.items_made,
+                "rejected_count": report.rejected_count,
+                "rejected": rejected,
+            }
+        )
+
+
+class ProjectItems(APIView):
+    required_permission = Permission.MANAGE_PROJECTS
+
+    @extend_schema(
+        operation_id="projects_make_items",
+        request=NewItemsSerializer,
+        responses={201: inline_serializer("ItemsMade", {"made": serializers.IntegerField()})},
+    )
+    def post(self, request: Request, project_id: int) -> Response:
+        """Make items of prompts and responses by a selection policy, up to so many pairs a prompt."""
+        given = NewItemsSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        project = project_of(request, project_id)
+        made = services.make_items(project=project, by=member_of(request), **given.validated_data)
+        return Response({"made": made}, status=201)
+
+
+class ProjectAgreement(APIView):
+    required_permission = Permission.VIEW_PROJECTS
+
+    @extend_schema(operation_id="projects_agreement", responses=AgreementSerializer)
+    def get(self, request: Request, project_id: int) -> Response:
+        """How far annotators agree. Each figure has its 95 % interval and the number of items behind it."""
+        figures = services.measure_agreement(project_of(request, project_id))
+        return Response(AgreementSerializer(figures).data)
+
+
+class FormatIsOurs(DefaultContentNegotiation):
+    """`?format=` names the export's format, not one of REST framework's renderers."""
+
+    def select_renderer(self, request: Any, renderers: Any, format_suffix: Any = None) -> Any:
+        return renderers[0], renderers[0].media_type
+
+
+class ProjectExport(APIView):
+    required_permission = Permission.EXPORT
+    content_negotiation_class = FormatIsOurs
+
+    @extend_schema(
+        operation_id="projects_export",
+        parameters=[OpenApiParameter("format", OpenApiTypes.STR, enum=list(FORMATS), default="jsonl")],
+        responses={(200, "application/x-ndjson"): OpenApiTypes.BINARY},
+    )
+    def get(self, request: Request, project_id: int) -> StreamingHttpResponse:
+        """Stream the counted judgements. "preference" leaves out ties and both bad: neither answer is better there."""
+        project, wanted = project_of(request, project_id), request.query_params.get("format", "jsonl")
+        blocks = services.iter_export(project=project, format=wanted, by=member_of(request))
+        content_type = "text/csv; charset=utf-8" if wanted == "csv" else "application/x-ndjson"
+        return StreamingHttpResponse(blocks, content_type=content_type)

@@ -1,0 +1,167 @@
+"""Freezing judgements: the only thing that training reads."""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from accounts.audit import record_event
+from accounts.models import Membership
+from accounts.permissions import Permission, check_can
+from labeling.errors import NothingToFreeze
+from labeling.models import Comparison, Project, Snapshot
+from labeling.services.json_rows import in_blocks, stream_json
+from labeling.services.pseudonyms import pseudonyms_of
+
+SCHEMA_VERSION = 1
+FILTERS = {"retracted": False, "surplus": False}
+
+# Which judgements are in it is settled once, so that both parts are of the same moment.
+_CHOOSE = """
+CREATE TEMPORARY TABLE frozen_judgement ON COMMIT DROP AS
+SELECT c.id, c.annotator_id, p.held_out FROM labeling_comparison c
+JOIN labeling_item i ON i.id = c.item_id JOIN labeling_prompt p ON p.id = i.prompt_id
+WHERE c.project_id = %s AND c.retracted_at IS NULL AND NOT c.is_surplus
+"""
+_JUDGEMENTS = """
+SELECT json_build_object(
+    'judgement_ids', json_build_array(c.id), 'prompt_id', p.id, 'prompt', p.messages, 'response_a', a.text,
+    'response_b', b.text, 'choice', c.choice, 'strength', c.strength, 'annotator', who.name, 'item_id', c.item_id)
+FROM frozen_judgement f
+JOIN labeling_comparison c ON c.id = f.id
+JOIN labeling_item i ON i.id = c.item_id
+JOIN labeling_prompt p ON p.id = i.prompt_id
+JOIN labeling_response a ON a.id = c.response_a_id
+JOIN labeling_response b ON b.id = c.response_b_id
+JOIN unnest(%s::bigint[], %s::text[]) AS who(id, name) ON who.id = c.annotator_id
+WHERE f.held_out = %s ORDER BY c.id
+"""
+_PROMPTS = """
+SELECT json_build_object('prompt_id', id, 'prompt', messages) FROM labeling_prompt
+WHERE project_id = %s AND held_out = %s ORDER BY id
+"""
+_PARTS = (("train", False), ("held_out", True))
+
+
+@transaction.atomic
+def freeze_snapshot(*, project: Project, by: Membership | None) -> Snapshot:
+    """Write the counted judgements and the prompts to files that never change, split by prompt.
+
+    The same judgements and prompts give the same hash, and then the snapshot that exists already is returned.
+
+    Raises:
+        NotPermitted: the member may not change projects. Without a member Accord itself acts.
+        NothingToFreeze: nobody has judged anything yet.
+    """
+    if by is not None:
+        check_can(by, Permission.MANAGE_PROJECTS)
+    with connection.cursor() as cursor:
+        cursor.execute(_CHOOSE, [project.pk])
+        cursor.execute("SELECT array_agg(id ORDER BY id), count(DISTINCT annotator_id) FROM frozen_judgement")
+        judgement_ids, annotators = cursor.fetchone()
+    if not judgement_ids:
+        raise NothingToFreeze("There are no judgements to freeze yet. Judge some items first.")
+    root = Path(settings.SNAPSHOTS_DIR)
+    root.mkdir(parents=True, exist_ok=True)
+    making = Path(tempfile.mkdtemp(prefix="making-", dir=root))
+    try:
+        manifest = _write(making, project, judgement_ids, annotators)
+        _put_in_place(making, root / manifest["content_hash"])
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+    with connection.cursor() as cursor:
+        # A second freeze in the same transaction makes its own.
+        cursor.execute("DROP TABLE frozen_judgement")
+    # The ids are in the file; a row that is read with every list of snapshots does without them.
+    del manifest["judgement_ids"]
+    snapshot, made = Snapshot.objects.get_or_create(
+        project=project,
+        content_hash=manifest["content_hash"],
+        defaults={
+            "organisation_id": project.organisation_id,
+            "manifest": manifest,
+            "judgement_count": len(judgement_ids),
+            "last_comparison_id": judgement_ids[-1],
+            "created_by": by.user if by else None,
+        },
+    )
+    if made:
+        record_event(
+            "snapshot frozen", by=by, subject=snapshot, organisation=project.organisation,
+            content_hash=snapshot.content_hash, judgements=snapshot.judgement_count,
+        )  # fmt: skip
+    return snapshot
+
+
+def new_judgements_since_snapshot(project: Project) -> int:
+    """Counted judgements that are newer than the newest one in any snapshot."""
+    newest = Snapshot.objects.filter(project=project).order_by("-last_comparison_id").first()
+    after = newest.last_comparison_id if newest else 0
+    count: int = Comparison.objects.counted().filter(project=project, pk__gt=after).count()
+    return count
+
+
+def _write(directory: Path, project: Project, judgement_ids: list[int], annotators: int) -> dict[str, Any]:
+    people, names = pseudonyms_of(project)
+    files: dict[str, dict[str, Any]] = {}
+    for part, held_out in _PARTS:
+        rows = stream_json(_JUDGEMENTS, [people, names, held_out])
+        files[f"{part}.jsonl"] = _write_lines(directory / f"{part}.jsonl", rows)
+        prompts = stream_json(_PROMPTS, [project.pk, held_out])
+        files[f"prompts_{part}.jsonl"] = _write_lines(directory / f"prompts_{part}.jsonl", prompts)
+    frozen = {
+        "schema_version": SCHEMA_VERSION,
+        "project_id": project.pk,
+        "filters": FILTERS,
+        "files": {name: files[name] for name in sorted(files)},
+    }
+    content_hash = hashlib.sha256(json.dumps(frozen, sort_keys=True).encode()).hexdigest()
+    manifest = frozen | {
+        "content_hash": content_hash,
+        "counts": {
+            "judgements": len(judgement_ids),
+            "annotators": annotators,
+            **{name.removesuffix(".jsonl"): about["rows"] for name, about in files.items()},
+        },
+        "judgement_ids": judgement_ids,
+    }
+    text = json.dumps(manifest, ensure_ascii=False, indent=1, sort_keys=True)
+    _write_lines(directory / "manifest.json", iter([text.encode()]))
+    return manifest
+
+
+def _write_lines(path: Path, lines: Iterator[bytes]) -> dict[str, Any]:
+    digest = hashlib.sha256()
+    rows = 0
+
+    def counted() -> Iterator[bytes]:
+        nonlocal rows
+        for line in lines:
+            rows += 1
+            yield line
+
+    with path.open("wb") as file:
+        for block in in_blocks(counted()):
+            digest.update(block)
+            file.write(block)
+        file.flush()
+        # The row that names the files must not outlive them when the machine goes down.
+        os.fsync(file.fileno())
+    return {"sha256": digest.hexdigest(), "rows": rows}
+
+
+def _put_in_place(making: Path, final: Path) -> None:
+    making.chmod(0o755)
+    try:
+        making.rename(final)
+    except OSError:
+        # A directory is renamed onto one with files by nobody: the same content is there already.
+        if not (final / "manifest.json").exists():
+            raise
