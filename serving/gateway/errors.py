@@ -1,6 +1,5 @@
 """The gateway's refusals in OpenAI's shape, which its client libraries understand."""
 
-import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -9,7 +8,6 @@ from django.http import HttpRequest, HttpResponseBase, JsonResponse
 
 from accounts.errors import AccordError
 
-logger = logging.getLogger(__name__)
 _TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 413: "invalid_request_error"}
 _SENTENCES = {
     404: "There is nothing at this address. Use /v1/chat/completions, /v1/models or /v1/feedback.",
@@ -36,8 +34,28 @@ def error_response(error: AccordError) -> JsonResponse:
     return response
 
 
+def bad_request(request: HttpRequest, exception: Exception) -> JsonResponse:
+    """Django's handler400."""
+    return _plain(400)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> JsonResponse:
+    """Django's handler404."""
+    return _plain(404)
+
+
+def server_error(request: HttpRequest) -> JsonResponse:
+    """Django's handler500; Django has logged the traceback."""
+    return _plain(500)
+
+
+def _plain(status: int) -> JsonResponse:
+    message = _SENTENCES.get(status, "The request cannot be answered.")
+    return JsonResponse(error_body(status, message, f"http_{status}"), status=status)
+
+
 class OpenAIErrorsMiddleware:
-    """Translates what services refuse, and Django's own error pages."""
+    """Translates what services refuse, and the empty refusals of Django's decorators."""
 
     async_capable = True
     sync_capable = False
@@ -48,11 +66,8 @@ class OpenAIErrorsMiddleware:
 
     async def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = await self.get_response(request)
-        if response.status_code < 400 or response.headers.get("Content-Type") == "application/json":
-            return response
-        message = _SENTENCES.get(response.status_code, "The request cannot be answered.")
-        body = error_body(response.status_code, message, f"http_{response.status_code}")
-        return JsonResponse(body, status=response.status_code)
+        is_plain = response.status_code >= 400 and response.headers.get("Content-Type") != "application/json"
+        return _plain(response.status_code) if is_plain else response
 
     async def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:
         return error_response(exception) if isinstance(exception, AccordError) else None
