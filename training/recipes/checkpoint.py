@@ -1,4 +1,4 @@
-"""The state of a plain AdamW loop in one safetensors file, replaced in one rename: a kill leaves the old or the new one."""
+"""The state of a plain AdamW loop in one safetensors file, replaced in one rename: a kill leaves old or new."""
 
 import json
 import os
@@ -39,7 +39,8 @@ def load_checkpoint(path: Path, *, parameters: Parameters, optimizer: torch.opti
             raise RecipeError(
                 "The checkpoint in this run directory was made with other settings; start a new run directory."
             )
-        stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118: safe_open is no dict
+        # safe_open looks like a dict and is none: it has keys() but cannot be iterated.
+        stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     with torch.no_grad():
         for name, parameter in parameters.items():
             parameter.copy_(stored[f"weight/{name}"])

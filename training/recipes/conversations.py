@@ -7,9 +7,10 @@ from typing import Any
 
 from training.recipes.run import RecipeError
 
-# Given to a base without a chat template. Turns in plain words, ended by the token that ends documents: the base knows both.
-# Gemma's own <start_of_turn> and <end_of_turn> have untrained embeddings in the *base* model, and the output layer shares
-# them: fine-tuned on a few dozen answers it ends a turn with any of 6,000 <unused> tokens and talks on.
+# Given to a base without a chat template. Turns in plain words, ended by the token that ends documents: the base
+# knows both. Gemma's own <start_of_turn> and <end_of_turn> have untrained embeddings in the *base* model, and the
+# output layer shares them: fine-tuned on a few dozen answers it ends a turn with any of 6,000 <unused> tokens and
+# talks on.
 PLAIN_TEMPLATE = (
     "{{ bos_token or '' }}{% for message in messages %}"
     "{{ message['role'] | capitalize + ':\\n' + message['content'] | trim }}"
@@ -58,7 +59,7 @@ def response_tokens(tokenizer: Any, text: str, *, limit: int) -> list[int]:
 
 
 def batches_by_length(lengths: Sequence[int], *, tokens: int, rows: int = 10**9) -> Iterator[list[int]]:
-    """Indices in batches of similar length, the longest first, each at most `rows` long and `tokens` big when padded."""
+    """Indices in batches of similar length, longest first, each at most `rows` long and `tokens` big when padded."""
     order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
     while order:
         count = max(1, min(rows, tokens // max(1, lengths[order[0]])))

@@ -2,15 +2,15 @@
 
     python -m training.recipes.evaluate RUN_DIR
 
-The judge must not be the reward model that the policy was trained against: that one it has learned to please, right or
-wrong, and its verdict only says that training worked. So an independent head is fitted here on the held-out judgements
-alone, whose prompts the policy was not trained on and whose votes the reward model has not seen. It shares the body with the
-reward model, hence some of its blind spots; `judge_url` and `judge_model` name an OpenAI-compatible judge instead. With
-fewer than `least_judgements` decided held-out judgements there is nothing to fit, the reward model has to do, and the
-evaluation's detail says so.
+The judge must not be the reward model that the policy was trained against: that one it has learned to please, right
+or wrong, and its verdict only says that training worked. So an independent head is fitted here on the held-out
+judgements alone, whose prompts the policy was not trained on and whose votes the reward model has not seen. It
+shares the body with the reward model, hence some of its blind spots; `judge_url` and `judge_model` name an
+OpenAI-compatible judge instead. With fewer than `least_judgements` decided held-out judgements there is nothing to
+fit, the reward model has to do, and the evaluation's detail says so.
 
-Every pair of answers is judged in both orders. The interval of the win rate draws whole prompts, since answers to one prompt
-are alike; it does not contain the judge's own error.
+Every pair of answers is judged in both orders. The interval of the win rate draws whole prompts, since answers to
+one prompt are alike; it does not contain the judge's own error.
 """
 
 import json
@@ -85,7 +85,7 @@ def evaluate(run: Run, config: Config) -> None:
                 duels.append((prompt, ours, theirs))
                 owners.append(index)
     wins, consistent = judge_both_orders(judge, duels)
-    run.log(2, 3, stage="judge", win_rate=float(wins.mean()))
+    run.log(2, 3, {"win_rate": float(wins.mean())}, stage="judge")
 
     detail = {"judge": judge.name, "order_consistency": consistent, "pairs": len(duels)}
     evaluations = [evaluation("win_rate", float(wins.mean()), mean_interval(wins, owners), len(prompts), detail)]

@@ -1,7 +1,7 @@
 """What the base model makes of an answer: its hidden states, averaged over the answer's tokens.
 
-The body is frozen and the output layer is never called, so this is one forward pass an answer; and an answer that was seen
-once is read from disk afterwards. That is what makes a refreshed reward model a matter of seconds.
+The body is frozen and the output layer is never called, so this is one forward pass an answer; and an answer that
+was seen once is read from disk afterwards. That is what makes a refreshed reward model a matter of seconds.
 """
 
 import hashlib
@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -35,7 +36,7 @@ class FeatureReader:
 
     def __init__(self, base_dir: Path, cache_dir: Path | None = None) -> None:
         self._tokenizer = load_tokenizer(base_dir)
-        model = load_base(base_dir)
+        model: Any = load_base(base_dir)
         self._body = model.base_model
         self.layers = max(1, math.ceil(len(self._body.layers) * LAYER_SHARE))
         self._body.layers = self._body.layers[: self.layers]  # the ones above are not computed at all

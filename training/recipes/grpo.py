@@ -2,12 +2,14 @@
 
     python -m training.recipes.grpo RUN_DIR
 
-Reads prompts_train.jsonl of a snapshot. For each prompt the policy writes several answers; those above their group's mean
-reward become likelier. TRL's GRPOTrainer does it, in the setting without its known biases: dr_grpo divides by a constant
-instead of by each answer's length (which would favour long wrong answers), rewards are not divided by their group's deviation
-(which would favour prompts where nothing differs), and a KL penalty holds the policy near its parent (TRL's default is none).
+Reads prompts_train.jsonl of a snapshot. For each prompt the policy writes several answers; those above their
+group's mean reward become likelier. TRL's GRPOTrainer does it, in the setting without its known biases: dr_grpo
+divides by a constant instead of by each answer's length (which would favour long wrong answers), rewards are not
+divided by their group's deviation (which would favour prompts where nothing differs), and a KL penalty holds the
+policy near its parent (TRL's default is none).
 
-An answer that was cut off at the limit loses `unfinished_penalty`: the reward model sees its text, not that it stops midway.
+An answer that was cut off at the limit loses `unfinished_penalty`: the reward model sees its text, not that it
+stops midway.
 """
 
 import dataclasses
@@ -16,10 +18,11 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
+from peft import PeftModel
 from transformers import PrinterCallback, TrainerCallback
 
 from training.recipes.checkpoint import fingerprint
@@ -129,7 +132,7 @@ def grpo(run: Run, config: Config) -> None:
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
 
     digest = base_sha256(base_dir, config.base_sha256)
-    export_adapter(trainer.model, parent_dir=parent_dir, base_sha256=digest, target=run.model)
+    export_adapter(cast(PeftModel, trainer.model), parent_dir=parent_dir, base_sha256=digest, target=run.model)
     run.finish(artifacts={"model": "model"}, figures=_summary(run, config.steps))
 
 
@@ -142,7 +145,7 @@ class Progress(TrainerCallback):
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
         figures = {ours: float(logs[theirs]) for theirs, ours in FIGURES.items() if logs and theirs in logs}
         if "reward" in figures:
-            self._run.log(state.global_step, self._steps, **figures)
+            self._run.log(state.global_step, self._steps, figures)
 
 
 def _reward_function(model: RewardModel, eos: int, config: Config) -> Any:

@@ -18,9 +18,9 @@ from training.recipes.run import RecipeError
 Duel = tuple[Messages, str, str]  # a prompt and two answers to it
 
 INSTRUCTION = """\
-Two assistants answered the last message of this conversation. Which answer helps the person more? Look at whether it is \
-right, whether it answers what was asked, and whether it is as short as it can be. Do not let the order in which the answers \
-stand influence you.
+Two assistants answered the last message of this conversation. Which answer helps the person more?
+Look at whether it is right, whether it answers what was asked, and whether it is as short as it can be.
+Do not let the order in which the answers stand influence you.
 
 {conversation}
 
@@ -35,7 +35,9 @@ REQUESTS_AT_ONCE = 4
 
 
 class Judge(Protocol):
-    name: str
+    @property
+    def name(self) -> str:
+        """For the evaluation's detail."""
 
     def __call__(self, duels: Sequence[Duel]) -> Floats:
         """P(the first answer wins), one a duel."""
@@ -86,7 +88,7 @@ class EndpointJudge:
 
 
 def judge_both_orders(judge: Judge, duels: Sequence[Duel]) -> tuple[Floats, float]:
-    """P(the first answer wins), the mean of both orders, and the share of duels whose verdict the order did not turn."""
+    """P(the first answer wins), the mean of both orders; and the share of verdicts that the order did not turn."""
     forth = judge(duels)
     back = 1 - judge([(prompt, second, first) for prompt, first, second in duels])
     return (forth + back) / 2, float(np.mean(np.sign(forth - 0.5) == np.sign(back - 0.5)))

@@ -9,9 +9,9 @@ from torch import Tensor
 class _HeadCrossEntropy(torch.autograd.Function):
     """Cross-entropy through a *frozen* output layer, without keeping the logits.
 
-    With 262,144 words the logits of one batch are 400 MB in float32, and autograd walks over them half a dozen times. The
-    output layer gets no gradient here, so the gradient for the hidden states, (softmax - onehot) W, can be taken right
-    after the logits of a chunk, in place.
+    With 262,144 words the logits of one batch are 400 MB in float32, and autograd walks over them half a dozen
+    times. The output layer gets no gradient here, so the gradient for the hidden states, (softmax - onehot) W, can
+    be taken right after the logits of a chunk, in place.
     """
 
     @staticmethod

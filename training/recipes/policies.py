@@ -1,8 +1,9 @@
 """Policies: a base model directory plus at most one LoRA adapter.
 
-A run that goes on from a parent adapter trains a fresh adapter on (base + parent merged in memory), so that switching the
-adapter off gives the parent: the reference that GRPO's KL wants. What it exports is the sum of both as one adapter over the
-base. The sum is exact: B1 A1 + B2 A2 = [B1 B2] [A1; A2], at the price of a rank that grows by one run's rank a generation.
+A run that goes on from a parent adapter trains a fresh adapter on (base + parent merged in memory), so that
+switching the adapter off gives the parent: the reference that GRPO's KL wants. What it exports is the sum of both
+as one adapter over the base. The sum is exact: B1 A1 + B2 A2 = [B1 B2] [A1; A2], at the price of a rank that grows
+by one run's rank a generation.
 """
 
 import json
@@ -53,7 +54,7 @@ def load_base(base_dir: Path) -> PreTrainedModel:
         raise RecipeError(f"There is no base model in {base_dir}; run prepare_base first.")
     check_model_directory(base_dir)
     os.environ["HF_HUB_OFFLINE"] = "1"
-    model = AutoModelForCausalLM.from_pretrained(base_dir, dtype=working_dtype(base_dir), use_safetensors=True)
+    model: Any = AutoModelForCausalLM.from_pretrained(base_dir, dtype=working_dtype(base_dir), use_safetensors=True)
     return cast(PreTrainedModel, model.to(device()).eval())
 
 
@@ -65,7 +66,7 @@ def load_policy(base_dir: Path, adapter_dir: Path | None) -> PreTrainedModel:
     settings, weights = read_adapter(adapter_dir)
     with torch.no_grad():
         for name, delta in _deltas(settings, weights).items():
-            weight = model.get_submodule(name).weight
+            weight = cast(torch.Tensor, model.get_submodule(name).weight)
             weight.copy_((weight.float() + delta.to(weight.device)).to(weight.dtype))
     return model
 

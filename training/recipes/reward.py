@@ -1,4 +1,4 @@
-"""A reward model: how good people would find an answer, as one number with mean 0 and deviation 1 on the training answers.
+"""A reward model: how good people would find an answer, with mean 0 and deviation 1 on the training answers.
 
 On disk: reward_model.safetensors and reward_model.json. The body is the base model, which whoever loads it supplies.
 """
@@ -25,9 +25,9 @@ TEXT, LENGTH = 0, 1  # the head's prior groups
 class Projection:
     """From mean hidden states and the answer to the head's features: principal components, then log length."""
 
-    mean_D: Floats
-    scale_D: Floats
-    components_K_D: Floats
+    mean: Floats  # shape (D,)
+    scale: Floats  # (D,)
+    components: Floats  # (K, D)
     length_mean: float
     length_scale: float
     length_range: tuple[float, float]  # of the log lengths that the head was fitted on
@@ -41,19 +41,17 @@ class Projection:
         count = min(components, int((singular > 1e-6 * singular[0]).sum()))
         root_mean_square = float(np.sqrt((singular[:count] ** 2).sum() / len(hidden) / count))
         lengths = log_lengths(texts)
-        return cls(
-            mean, scale, directions[:count] / root_mean_square, float(lengths.mean()), float(lengths.std() + 1e-6)
-        )
+        return cls(mean, scale, directions[:count] / root_mean_square, *_length_statistics(lengths))
 
     def __call__(self, hidden_N_D: Floats32, texts: Sequence[str]) -> Floats:
-        text_N_K = ((hidden_N_D - self.mean_D) / self.scale_D) @ self.components_K_D.T
+        text_N_K = ((hidden_N_D - self.mean) / self.scale) @ self.components.T
         # Held within what was seen: a policy soon finds that an empty answer is "shorter" than any that people judged.
         length_N = np.clip(log_lengths(texts), *self.length_range)
         return np.column_stack([text_N_K, (length_N - self.length_mean) / self.length_scale])
 
     @property
     def groups(self) -> np.ndarray:
-        return np.array([TEXT] * len(self.components_K_D) + [LENGTH])
+        return np.array([TEXT] * len(self.components) + [LENGTH])
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,7 @@ class RewardModel:
     """Scores answers; `spread` turns a difference of scores back into Bradley-Terry's log odds."""
 
     projection: Projection
-    weights_K: Floats
+    weights: Floats  # (K,)
     center: float
     spread: float
     reader: FeatureReader
@@ -87,13 +85,13 @@ class RewardModel:
             [phi[_identity(a)] - phi[_identity(b)] for a, b in zip(pairs.first, pairs.second, strict=True)]
         )
         head = fit_head(differences, pairs.wins, np.ones(len(pairs.wins)), projection.groups)
-        raw = np.array(list(phi.values())) @ head.weights_K
-        model = cls(projection, head.weights_K, float(raw.mean()), float(raw.std()) or 1.0, reader)
+        raw = np.array(list(phi.values())) @ head.weights
+        model = cls(projection, head.weights, float(raw.mean()), float(raw.std()) or 1.0, reader)
         figures = {
             "log_evidence": head.log_evidence,
             "prior_precision_text": head.precisions[TEXT],
             "prior_precision_length": head.precisions[LENGTH],
-            "length_weight": float(head.weights_K[-1]),
+            "length_weight": float(head.weights[-1]),
         }
         return model, figures
 
@@ -101,7 +99,7 @@ class RewardModel:
         if not answers:
             return np.zeros(0)
         features = self.projection(self.reader.read(answers), [text for _, text in answers])
-        return (features @ self.weights_K - self.center) / self.spread
+        return (features @ self.weights - self.center) / self.spread
 
     def preference(self, first: Sequence[Answer], second: Sequence[Answer]) -> Floats:
         """P(first is preferred). Swapping the arguments gives exactly one minus it."""
@@ -110,7 +108,7 @@ class RewardModel:
     def save(self, directory: Path, *, base_sha256: str) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         p = self.projection
-        tensors = {"mean": p.mean_D, "scale": p.scale_D, "components": p.components_K_D, "weights": self.weights_K}
+        tensors = {"mean": p.mean, "scale": p.scale, "components": p.components, "weights": self.weights}
         save_file(
             {name: np.ascontiguousarray(t, dtype=np.float32) for name, t in tensors.items()},
             directory / "reward_model.safetensors",

@@ -2,9 +2,10 @@
 
     P(a beats b) = sigmoid(w . (x_a - x_b)),   w_i ~ N(0, 1 / precision of i's group)
 
-Features come in two groups, what the text means (hidden states) and how long it is, with a prior scale each. Both scales
-maximise the evidence p(votes | scales) in Laplace's approximation. With few votes they pull the head towards the shared
-opinion "longer is better (or worse)", with many they let the text speak; and the point estimate comes out calibrated.
+Features come in two groups, what the text means (hidden states) and how long it is, with a prior scale each. Both
+scales maximise the evidence p(votes | scales) in Laplace's approximation. With few votes they pull the head towards
+the shared opinion "longer is better (or worse)", with many they let the text speak; and the point estimate comes
+out calibrated.
 """
 
 from dataclasses import dataclass
@@ -19,8 +20,8 @@ _NEWTON_STEPS = 50
 
 @dataclass(frozen=True)
 class Head:
-    weights_K: Floats
-    covariance_K_K: Floats  # of the weights, Laplace
+    weights: Floats  # (K,)
+    covariance: Floats  # (K, K), of the weights, Laplace
     precisions: tuple[float, ...]  # one a group
     log_evidence: float  # nats
 
@@ -41,7 +42,7 @@ def fit_head(differences_N_K: Floats, wins_N: Floats, counts_N: Floats, groups_K
         moves = np.stack(np.meshgrid(*[[-width, 0.0, width]] * groups, indexing="ij"), -1).reshape(-1, groups)
         middle = np.log2(best.precisions)
         candidates = (
-            _fit(differences_N_K, wins_N, counts_N, groups_K, middle + move, start=best.weights_K) for move in moves
+            _fit(differences_N_K, wins_N, counts_N, groups_K, middle + move, start=best.weights) for move in moves
         )
         best = max(candidates, key=_evidence)
     return best
@@ -81,7 +82,9 @@ def _fit(
     p_N = sigmoid(x_N_K @ weights)
     hessian = (x_N_K * (counts_N * p_N * (1 - p_N))[:, None]).T @ x_N_K + np.diag(precision_K)
     log_evidence = value + 0.5 * np.log(precision_K).sum() - 0.5 * np.linalg.slogdet(hessian)[1]
-    return Head(weights, np.linalg.inv(hessian), tuple(2.0**log2_precisions), float(log_evidence))
+    return Head(
+        weights, np.asarray(np.linalg.inv(hessian), dtype=np.float64), tuple(2.0**log2_precisions), float(log_evidence)
+    )
 
 
 def log_posterior(weights_K: Floats, x_N_K: Floats, wins_N: Floats, counts_N: Floats, precision_K: Floats) -> float:

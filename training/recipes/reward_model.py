@@ -2,10 +2,11 @@
 
     python -m training.recipes.reward_model RUN_DIR
 
-Reads train.jsonl and held_out.jsonl of a snapshot. Every vote counts by itself: three annotators who agree weigh three times
-one, and a tie is half a vote for each side. The body stays frozen, so nearly all the time goes into reading the answers
-once; they are kept in `feature_dir` (or the checkpoints), and an interrupted run, or the next run on more votes, goes on from
-there. What the textbook has and this leaves out: training the body, which wants a GPU and ten times the votes.
+Reads train.jsonl and held_out.jsonl of a snapshot. Every vote counts by itself: three annotators who agree weigh
+three times one, and a tie is half a vote for each side. The body stays frozen, so nearly all the time goes into
+reading the answers once; they are kept in `feature_dir` (or the checkpoints), and an interrupted run, or the next
+run on more votes, goes on from there. What the textbook has and this leaves out: training the body, which wants a
+GPU and ten times the votes.
 
 The held-out votes decide nothing here; they only measure. Accuracy stands beside the accuracy of always preferring the
 longer (or shorter) answer on the same rows, because a reward model that knows no more than that is not one.
@@ -55,12 +56,12 @@ def reward_model(run: Run, config: Config) -> None:
 
     def progress(done: int, total: int, tokens_per_second: float) -> None:
         speeds.append(tokens_per_second)
-        run.log(done, total, stage="read answers", tokens_per_second=tokens_per_second)
+        run.log(done, total, {"tokens_per_second": tokens_per_second}, stage="read answers")
 
     # The held-out answers in the same pass: batches of one length are larger that way.
     reader.read(train.first + train.second + held_out.first + held_out.second, progress=progress)
     model, figures = RewardModel.fit(reader, train)
-    run.log(1, 1, stage="fit", **figures)
+    run.log(1, 1, figures, stage="fit")
     evaluations = measure(model, train, held_out)
     for entry in evaluations:
         print(f"{entry['metric']}: {entry['value']:.3f} ({entry['low']:.3f} to {entry['high']:.3f}, n = {entry['n']})")
@@ -74,7 +75,7 @@ def reward_model(run: Run, config: Config) -> None:
 
 
 def measure(model: RewardModel, train: Pairs, held_out: Pairs) -> list[dict[str, Any]]:
-    """Accuracy, the length baseline on the same rows, their difference, and calibration; nothing without held-out votes."""
+    """Accuracy, the length baseline on the same rows, their difference, calibration; nothing without held-out votes."""
     decided = held_out.decided()
     if not len(decided):
         return []

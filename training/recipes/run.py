@@ -6,7 +6,8 @@
     model/           the artifact
     result.json      written last, in one rename: a directory that has it is finished
 
-A failure is a non-zero exit whose last line on stderr is `error: <sentence>`. SIGTERM ends a recipe at once with code 143.
+A failure is a non-zero exit whose last line on stderr is `error: <sentence>`. SIGTERM ends a recipe at once with
+code 143.
 """
 
 import ctypes
@@ -55,18 +56,20 @@ class Run:
     def seconds(self) -> float:
         return time.monotonic() - self._started
 
-    def log(self, step: int, total: int, *, stage: str | None = None, **figures: float) -> None:
+    def log(self, step: int, total: int, figures: Figures | None = None, *, stage: str | None = None) -> None:
         """Append one line to metrics.jsonl.
 
         Raises:
             RecipeError: a figure is NaN or infinite; going on would produce a model that only looks trained.
         """
+        figures = figures or {}
         for name, value in figures.items():
             if not math.isfinite(value):
                 raise RecipeError(
                     f"{name} became {value} at step {step} of {total}; lower the learning rate or look for broken rows."
                 )
-        line: dict[str, Any] = {"step": step, "total": total, "seconds": round(self.seconds, 3), "figures": figures}
+        line: dict[str, Any] = {"step": step, "total": total, "seconds": round(self.seconds, 3)}
+        line["figures"] = dict(figures)
         if stage:
             line["stage"] = stage
         with self._metrics.open("a") as file:
@@ -202,7 +205,7 @@ def main(recipe: Callable[[Run, Config], None], cls: type[Config]) -> NoReturn:
         _fail(str(problem), problem.exit_code)
     except MemoryError:
         _fail("The machine ran out of memory; use smaller batches or shorter texts.", 1)
-    except Exception as problem:
+    except Exception as problem:  # noqa: BLE001 - the edge of the process: every ending has an exit code
         traceback.print_exc()
         _fail(f"{type(problem).__name__}: {problem}".replace("\n", " "), 1)
     _leave(0)

@@ -2,10 +2,10 @@
 
     python -m training.recipes.sft RUN_DIR
 
-Reads lines {"prompt": messages, "response": str}. The loss is -log p of the answer's tokens, and only those go through the
-output layer, which is most of the work of a small model with a large vocabulary: TRL's SFTTrainer sends the prompt and the
-padding through it as well, so this is a loop of its own. What the textbook has and this leaves out: packing, several
-devices, evaluation during training (that is what `evaluate` is for).
+Reads lines {"prompt": messages, "response": str}. The loss is -log p of the answer's tokens, and only those go
+through the output layer, which is most of the work of a small model with a large vocabulary: TRL's SFTTrainer sends
+the prompt and the padding through it as well, so this is a loop of its own. What the textbook has and this leaves
+out: packing, several devices, evaluation during training (that is what `evaluate` is for).
 """
 
 import dataclasses
@@ -78,7 +78,7 @@ def sft(run: Run, config: Config) -> None:
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(parameters.values(), 1.0)
         loss_nats = loss.item()
-        run.log(step, len(batches), loss=loss_nats, gradient_norm=norm.item())
+        run.log(step, len(batches), {"loss": loss_nats, "gradient_norm": norm.item()})
         optimizer.step()
         if step % config.checkpoint_steps == 0:
             save_checkpoint(checkpoint, step=step, parameters=parameters, optimizer=optimizer, config=settings)

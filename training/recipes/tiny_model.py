@@ -2,10 +2,10 @@
 
     python -m training.recipes.tiny_model DIRECTORY [SEED]
 
-Llama architecture with random weights and a byte-level BPE tokenizer trained on the sentences below; the same seed gives the
-same files. It knows nothing, but everything that works on a real model directory works on this one, and it learns a simple
-preference (short answers, a certain letter) within a few steps. It can write printable ASCII only, so that its random
-answers hold no NUL, which PostgreSQL refuses.
+Llama architecture with random weights and a byte-level BPE tokenizer trained on the sentences below; the same seed
+gives the same files. It knows nothing, but everything that works on a real model directory works on this one, and
+it learns a simple preference (short answers, a certain letter) within a few steps. It can write printable ASCII
+only, so that its random answers hold no NUL, which PostgreSQL refuses.
 """
 
 import os
