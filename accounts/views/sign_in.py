@@ -27,7 +27,7 @@ def _next_page(request: HttpRequest) -> str:
 @require_http_methods(["GET", "POST"])
 def sign_in(request: HttpRequest) -> HttpResponse:
     """The form; with the right password, the page that was asked for."""
-    form = SignInForm(request.POST or None)
+    form = SignInForm(request.POST if request.method == "POST" else None)
     if request.method == "GET" and request.user.is_authenticated:
         return HttpResponseRedirect(_next_page(request))
     if form.is_valid():

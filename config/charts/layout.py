@@ -9,7 +9,7 @@ from typing import Any
 from config.charts.scale import Scale, round_ticks, tick_text
 
 WIDTH, HEIGHT = 560, 260
-LEFT, RIGHT, TOP, BOTTOM = 56, 16, 12, 44
+LEFT, RIGHT, TOP, BOTTOM = 56, 28, 12, 44
 # Beyond this many points a line on 560 pixels gains nothing and the page grows: others are left out evenly.
 MAX_POINTS = 400
 MAX_TABLE_ROWS = 200

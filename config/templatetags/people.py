@@ -19,8 +19,8 @@ def count(value: float | None) -> str:
     if value is None:
         return NO_FIGURE
     for limit, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
-        # 999,950 rounds to 1000.0 k: the next unit starts where rounding reaches it.
-        if abs(value) >= limit * 0.99995:
+        # 999,600 would round to 1000 k: the next unit starts where rounding reaches it.
+        if abs(value) >= limit * 0.9995:
             scaled = value / limit
             return f"{scaled:.1f}".removesuffix(".0") + unit if abs(scaled) < 99.95 else f"{scaled:.0f}{unit}"
     return f"{value:g}" if float(value).is_integer() else f"{value:.1f}"

@@ -20,7 +20,7 @@ from labeling.views.common import project_of
 def project_import(request: MemberRequest, project_id: int) -> HttpResponse:
     """The form, and what became of each line."""
     project = project_of(request.member, project_id)
-    form = ImportForm(request.POST or None, request.FILES or None)
+    form = ImportForm(request.POST, request.FILES) if request.method == "POST" else ImportForm()
     context = {"project": project, "tab": "prompts", "form": form}
     if form.is_valid():
         with shown_on(form):

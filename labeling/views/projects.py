@@ -26,7 +26,7 @@ def project_list(request: MemberRequest) -> HttpResponse:
 @requires(Permission.MANAGE_PROJECTS)
 def project_new(request: MemberRequest) -> HttpResponse:
     """Set up a project; the next step is its import."""
-    form = ProjectForm(request.POST or None)
+    form = ProjectForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         with shown_on(form):
             project = services.create_project(by=request.member, **form.cleaned_data)
@@ -42,7 +42,7 @@ def project_edit(request: MemberRequest, project_id: int) -> HttpResponse:
     """Change the settings; what was judged stays as it is."""
     project = project_of(request.member, project_id)
     now_set = {name: getattr(project, name) for name in ProjectForm.base_fields}
-    form = ProjectForm(request.POST or None, initial=now_set)
+    form = ProjectForm(request.POST if request.method == "POST" else None, initial=now_set)
     if form.is_valid():
         with shown_on(form):
             services.update_project(project=project, by=request.member, **form.cleaned_data)
