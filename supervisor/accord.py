@@ -57,30 +57,25 @@ def list_programs(settings: Settings) -> list[Program]:
 
 
 def _engine(settings: Settings) -> Program:
-    """`transformers serve`: loads a directory under engine/ when a request names it, unloads it when idle."""
-    directory = settings.data_dir / "engine"
-    directory.mkdir(parents=True, exist_ok=True)
-    # /v1/models fails when the cache that it lists does not exist.
-    cache = settings.data_dir / "huggingface"
-    (cache / "hub").mkdir(parents=True, exist_ok=True)
-    address = ["--host", "127.0.0.1", "--port", str(settings.engine_port)]
+    """Our own: serves the whole models of the store and, for adapters, the directories under engine/."""
+    roots = ["--root", str(settings.data_dir / "engine"), "--root", str(settings.data_dir / "models")]
     return Program(
         "engine",
         [
             PYTHON,
             "-m",
-            "transformers.cli.transformers",
-            "serve",
-            *address,
+            "engine",
+            *roots,
+            "--port",
+            str(settings.engine_port),
             "--device",
             _device(),
             *settings.engine_args,
         ],
-        environment={"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HOME": str(cache)},
         is_ready=_answers(f"http://127.0.0.1:{settings.engine_port}/health"),
         holds_up_start=False,
         optional=True,
-        directory=directory,
+        directory=ROOT,
     )
 
 

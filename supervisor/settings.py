@@ -8,8 +8,6 @@ from pathlib import Path
 from supervisor.errors import StartError
 
 ROOT = Path(__file__).resolve().parent.parent
-# Continuous batching answers many requests at once; without it they queue one behind the other.
-ENGINE_ARGS = "--continuous-batching"
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,7 @@ def read_settings(given: Mapping[str, str] | None = None) -> Settings:
         database_url=text("DATABASE_URL"),
         broker_url=text("BROKER_URL"),
         engine_url=text("ENGINE_URL"),
-        engine_args=text("ENGINE_ARGS", ENGINE_ARGS).split(),
+        engine_args=text("ENGINE_ARGS").split(),
         seed_demo=text("ACCORD_DEMO", "0" if text("DATABASE_URL") else "1") not in ("0", "false", "no", "off"),
         environment=environment,
     )

@@ -1,10 +1,9 @@
-"""A real engine (`transformers serve`) and a real tiny model, started once a test session; import the fixtures you use.
+"""A real engine (`python -m engine`) and a real tiny model, started once a test session; import the fixtures you use.
 
-    from tests.engine_fixture import engine, tiny_base, tiny_adapter  # noqa: F401
+from tests.engine_fixture import engine, tiny_base, tiny_adapter  # noqa: F401
 """
 
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -52,11 +51,10 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def write_adapter(directory: Path, *, seed: int = 0) -> Path:
     """A LoRA adapter for the tiny model, with random weights that visibly change its answers."""
     rng = np.random.default_rng(seed)
-    layer = "base_model.model.model.layers.0.self_attn.q_proj"
-    tensors = {
-        f"{layer}.lora_A.weight": rng.normal(size=(4, 64)).astype(np.float32),
-        f"{layer}.lora_B.weight": rng.normal(size=(64, 4)).astype(np.float32),
-    }
+    tensors = {}
+    for layer in ("base_model.model.model.layers.0.self_attn.q_proj", "base_model.model.model.layers.1.self_attn.q_proj"):
+        tensors[f"{layer}.lora_A.weight"] = rng.normal(size=(4, 64)).astype(np.float32)
+        tensors[f"{layer}.lora_B.weight"] = rng.normal(size=(64, 4)).astype(np.float32)
     directory.mkdir(parents=True, exist_ok=True)
     save_file(tensors, directory / "adapter_model.safetensors")
     config = {
@@ -73,13 +71,13 @@ def tiny_adapter(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def engine_url() -> Iterator[str]:
+def engine_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a running engine, with /v1."""
     port = free_port()
-    command = [str(Path(sys.executable).parent / "transformers"), "serve", "--device", "cpu"]
-    command += ["--host", "127.0.0.1", "--port", str(port), "--model-timeout", "600"]
-    environment = os.environ | {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "OMP_NUM_THREADS": "2"}
-    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    # Every directory that a test makes lies below this one.
+    command = [sys.executable, "-m", "engine", "--root", str(tmp_path_factory.getbasetemp())]
+    command += ["--port", str(port), "--device", "cpu", "--threads", "1"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
             wait_for(f"http://127.0.0.1:{port}/health", process)
             yield f"http://127.0.0.1:{port}/v1"
