@@ -3,8 +3,8 @@
 import logging
 
 from accounts.errors import AccordError
-from labeling import services as labeling
 from labeling.models import Project
+from labeling.services import new_judgements_since_snapshot
 from training.errors import NotReady
 from training.models import TrainingRun
 from training.services.start_refresh import check_refresh, start_refresh
@@ -16,7 +16,7 @@ def refresh_is_due(project: Project) -> bool:
     """Enough new judgements since the last Snapshot, nothing under way, and a refresh would not be refused."""
     if project.retrain_after is None or project.archived_at or project.paused_at:
         return False
-    if labeling.new_judgements_since_snapshot(project) < project.retrain_after:
+    if new_judgements_since_snapshot(project) < project.retrain_after:
         return False
     try:
         check_refresh(project)
@@ -31,7 +31,7 @@ def start_due_retraining() -> list[TrainingRun]:
     for project in Project.objects.open().filter(retrain_after__isnull=False).order_by("pk"):
         try:
             if refresh_is_due(project):
-                why = f"{labeling.new_judgements_since_snapshot(project)} new judgements"
+                why = f"{new_judgements_since_snapshot(project)} new judgements"
                 started += start_refresh(project=project, by=None, why=why)
         except AccordError as refusal:
             logger.warning("Retraining of project %s was refused: %s", project.pk, refusal.message)

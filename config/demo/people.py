@@ -45,11 +45,11 @@ def write_demo_file(content: dict[str, Any]) -> None:
     os.replace(partial, demo_file())
 
 
-def seed_people(known: dict[str, Any]) -> tuple[dict[str, Membership], str]:
+def seed_people(known: dict[str, Any]) -> tuple[dict[Role, Membership], str]:
     """The members by role, and their password. When the file that held it is gone, they all get a new one."""
     organisation, _ = Organisation.objects.get_or_create(slug=SLUG, defaults={"name": "Kitchen helper demo"})
     password = str(known.get("password") or one_time_password())
-    members = {}
+    members: dict[Role, Membership] = {}
     for role, (email, name) in PEOPLE.items():
         user = User.objects.filter(email=email).first()
         if user is None:

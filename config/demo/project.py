@@ -64,13 +64,14 @@ def seed_models(project: Project, engineer: Membership) -> str:
 
 
 def _use_external_engine(project: Project, engineer: Membership) -> str:
-    where = {"engine_model": settings.ENGINE_MODEL, "endpoint_url": settings.ENGINE_URL, "artifact_dir": None}
     version = register_version(
         organisation=project.organisation,
         project_id=project.pk,
         kind=VersionKind.POLICY,
         name=f"{project.name} v{{number}} ({settings.ENGINE_MODEL})",
-        **where,
+        artifact_dir=None,
+        engine_model=settings.ENGINE_MODEL,
+        endpoint_url=settings.ENGINE_URL,
     )
     promote_version(
         version=version, by=engineer, to_stage=Stage.PRODUCTION, reason="The first policy: the engine's own model."

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from labeling.models import Assignment, Project, Response
+from labeling.services import import_records, lease_next, submit_comparison
 from models_registry.models import ModelVersion, VersionKind
 from models_registry.services import register_version
 from training import services
@@ -126,3 +129,26 @@ def engine(settings) -> Iterator[Engine]:
     settings.ENGINE_TIMEOUT_SECONDS = 2
     yield server
     server.stop()
+
+
+@pytest.fixture
+def judged_project(alice, bob, project) -> Project:
+    """60 prompts with a short and a long answer each, all judged by Bob, who likes short ones."""
+    lines = [
+        json.dumps(
+            {"prompt": f"Question {n}?", "responses": [{"text": f"Yes, {n}."}, {"text": f"It depends on {n} things."}]}
+        )
+        for n in range(60)
+    ]
+    import_records(project=project, by=alice, lines=[line.encode() for line in lines])
+    while assignment := lease_next(project=project, by=bob):
+        shown = [response.text for response in shown_responses(assignment)]
+        choice = "a" if len(shown[0]) < len(shown[1]) else "b"
+        submit_comparison(assignment=assignment, by=bob, client_id=uuid.uuid4(), choice=choice, strength=2)
+    return project
+
+
+def shown_responses(assignment: Assignment) -> list[Response]:
+    """The two responses, left and right."""
+    placed = {each.position: each.response for each in assignment.item.item_responses.select_related("response")}
+    return [placed[position] for position in assignment.shown_order]

@@ -133,7 +133,7 @@ def test_success_without_a_result_or_with_an_empty_artifact_is_a_failure(prepare
 
 def test_progress_reaches_the_row_and_a_cancel_ends_every_process(sft_run, alice):
     thread = _in_background(services.claim_run(run_id=sft_run.pk))
-    wait_for(lambda: TrainingRun.objects.filter(pk=sft_run.pk, step__gt=3).exists(), "progress on the row")
+    wait_for(lambda: TrainingRun.objects.filter(pk=sft_run.pk, step__gt=6).exists(), "progress on the row")
     # A child of the recipe's child, as a loader of data would be.
     nap = [sys.executable, "-c", "import subprocess; subprocess.run(['sleep', '300'])"]
     environment = os.environ | {MARK: str(sft_run.directory)}

@@ -31,14 +31,11 @@ class Order(Enum):
 def execute_run(*, run: TrainingRun) -> None:
     """Run the recipe of a claimed run to its end. Whatever happens, no process of it is left behind."""
     stop_processes(run.directory)  # of an earlier claim on this machine
-    run.directory.mkdir(parents=True, exist_ok=True)
     with suppress(IllegalMove):  # declared dead meanwhile: the newer claim reads the same directory
         try:
             build_config(run)
-        except AccordError as refusal:
-            with (run.directory / "log.txt").open("a") as log:
-                log.write(f"error: {refusal.message}\n")
-            fail_run(run=run, error=refusal.message)
+        except (AccordError, OSError) as problem:
+            fail_run(run=run, error=f"The run could not be prepared: {problem}")
         else:
             _execute(run)
 

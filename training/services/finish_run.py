@@ -15,7 +15,7 @@ from training.errors import IllegalMove, TrainingError
 from training.metrics import read_progress
 from training.models import RunStatus, TrainingRun
 from training.services.followers import cancel_followers, enqueue_followers
-from training.services.register_result import register_result
+from training.services.register_result import KINDS, register_result
 from training.states import move_status
 
 TAIL_LINES = 40
@@ -51,6 +51,8 @@ def finish_run(*, run: TrainingRun, exit_code: int, log_start: int = 0) -> None:
 
 def _succeed(run: TrainingRun) -> None:
     result = read_result(run.directory)
+    if run.recipe in KINDS and "model" not in result["artifacts"]:
+        raise BadResult("The recipe said that it succeeded and names no model. Nothing was registered.")
     with transaction.atomic():
         # First the fenced move: a stale worker ends here, and a sweeper passes over the row until this commits.
         move_status(run, to=RunStatus.SUCCEEDED, result=result, error="", inputs=run.inputs, **_last_step(run))
@@ -76,12 +78,14 @@ def read_result(directory: Path) -> dict[str, Any]:
         raise BadResult("The recipe ended without an error and without a result. Nothing was registered.") from None
     except ValueError:
         raise BadResult("The recipe's result.json cannot be read. Nothing was registered.") from None
+    if not isinstance(result, dict) or not isinstance(result.get("artifacts"), dict):
+        raise BadResult("The recipe's result.json does not say what it made. Nothing was registered.")
     for name, relative in result["artifacts"].items():
         path = (directory / relative).resolve()
         files = list(path.rglob("*.safetensors")) if path.is_relative_to(directory.resolve()) else []
         if not files or any(not file.stat().st_size for file in files):
             raise BadResult(f"The recipe said that it succeeded, but its artifact {name!r} is empty or missing.")
-    return dict(result)
+    return result
 
 
 def fail_run(*, run: TrainingRun, error: str) -> None:

@@ -39,7 +39,7 @@ def register_result(*, run: TrainingRun, result: dict[str, Any]) -> None:
     inputs = input_versions(run)
     if run.recipe == Recipe.EVALUATE:
         version = inputs["version"]
-        _record(run, result, version=version, against=inputs.get("parent"))
+        _record(run, result, version)
         judge_gate(version=version)
         return
     kind = KINDS[Recipe(run.recipe)]
@@ -58,12 +58,12 @@ def register_result(*, run: TrainingRun, result: dict[str, Any]) -> None:
         code_version=code_version(),
         figures=result.get("figures", {}),
     )
-    _record(run, result, version=version, against=None)
+    _record(run, result, version)
     if run.recipe == Recipe.SFT and production_version(run.project_id) is None:
         _serve_first_policy(run, version)
 
 
-def _record(run: TrainingRun, result: dict[str, Any], *, version: ModelVersion, against: ModelVersion | None) -> None:
+def _record(run: TrainingRun, result: dict[str, Any], version: ModelVersion) -> None:
     for measured in result.get("evaluations", []):
         record_evaluation(
             version=version,
@@ -73,7 +73,6 @@ def _record(run: TrainingRun, result: dict[str, Any], *, version: ModelVersion, 
             high=measured["high"],
             n=measured["n"],
             detail=measured.get("detail", {}),
-            against=against,
             run_id=run.pk,
         )
 

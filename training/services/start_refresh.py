@@ -8,8 +8,8 @@ from django.db.models import QuerySet
 
 from accounts.models import Membership
 from accounts.permissions import Permission, check_can
-from labeling import services as labeling
 from labeling.models import Choice, Comparison, Project
+from labeling.services import freeze_snapshot
 from models_registry.models import VersionKind
 from training.errors import BadRunConfig, NotReady
 from training.models import Recipe, TrainingRun
@@ -50,7 +50,7 @@ def start_refresh(
             f"{', '.join(recipes)}.",
             fields={"config": 'For example {"grpo": {"steps": 20}}.'},
         )
-    snapshot = labeling.freeze_snapshot(project=project, by=by)
+    snapshot = freeze_snapshot(project=project, by=by)
     chain_id, runs, before = uuid.uuid4(), [], None
     for recipe in recipes:
         before = create_run(

@@ -6,8 +6,8 @@ from django.db import transaction
 
 from accounts.models import Membership
 from accounts.permissions import Permission, check_can
-from labeling import services as labeling
 from labeling.models import Project, Snapshot
+from labeling.services import freeze_snapshot
 from models_registry.models import ModelVersion
 from training.errors import BadRunConfig
 from training.models import Recipe, TrainingRun
@@ -40,7 +40,7 @@ def start_runs(
         return start_refresh(project=project, by=by, why=why, config=config)
     check_can(by, Permission.START_RUNS)
     if snapshot is None and recipe in READS_SNAPSHOT:
-        snapshot = labeling.freeze_snapshot(project=project, by=by)
+        snapshot = freeze_snapshot(project=project, by=by)
     run = create_run(
         project=project,
         by=by,

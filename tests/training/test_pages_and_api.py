@@ -1,0 +1,218 @@
+"""What people and programs see of runs: their own organisation's, with sentences, quickly."""
+
+import json
+
+import pytest
+from django.utils.timezone import now
+
+from accounts.tokens import create_token
+from training import services
+from training.metrics import POINTS, read_curves, read_progress
+from training.models import RunStatus, SamplingJob, TrainingRun
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def run(alice, project) -> TrainingRun:
+    return services.create_run(project=project, by=alice, recipe="prepare_base", config={"revision": "main"})
+
+
+@pytest.fixture
+def job(alice, project, run) -> SamplingJob:
+    from labeling.services import create_prompt
+
+    create_prompt(project=project, messages="Question?")
+    return services.start_sampling(project=project, by=alice, after=run)
+
+
+def _sign_in(client, member):
+    client.force_login(member.user)
+    return client
+
+
+def _token(member) -> dict[str, str]:
+    return {"Authorization": f"Bearer {create_token(by=member, name='test')[1]}"}
+
+
+def test_pages_of_a_queued_a_running_and_a_failed_run(client, alice, run):
+    _sign_in(client, alice)
+    page = client.get(f"/runs/{run.pk}/").content.decode()
+    assert "every 2s" in page
+    assert "Cancel run" in page
+    TrainingRun.objects.filter(pk=run.pk).update(status="running", step=3, total=5, stage="weights", heartbeat_at=now())
+    page = client.get(f"/runs/{run.pk}/live", headers={"HX-Request": "true"}).content.decode()
+    assert "3 of 5" in page
+    assert "<html" not in page
+    TrainingRun.objects.filter(pk=run.pk).update(
+        status="failed",
+        finished_at=now(),
+        error="The butter is missing.",
+        log_tail="step 1\nerror: The butter is missing.",
+    )
+    answer = client.get(f"/runs/{run.pk}/live", headers={"HX-Request": "true"})
+    assert answer.headers["HX-Refresh"] == "true"
+    page = client.get(f"/runs/{run.pk}/").content.decode()
+    assert "every 2s" not in page
+    for words in ("The butter is missing.", "Kept:", "What to do:", "Retry this run"):
+        assert words in page
+
+
+def test_the_list_by_organisation_and_by_project(client, alice, run, project):
+    _sign_in(client, alice)
+    assert f"/runs/{run.pk}/" in client.get("/runs/").content.decode()
+    assert f"/runs/{run.pk}/" in client.get(f"/projects/{project.pk}/runs/").content.decode()
+
+
+def test_buttons_cancel_and_retry(client, alice, run):
+    _sign_in(client, alice)
+    assert client.post(f"/runs/{run.pk}/cancel").status_code == 302
+    assert "Cancelled" in client.get(f"/runs/{run.pk}/").content.decode()
+    assert client.post(f"/runs/{run.pk}/retry").status_code == 302
+    run.refresh_from_db()
+    assert run.status == RunStatus.QUEUED
+    assert client.get(f"/runs/{run.pk}/cancel").status_code == 405
+
+
+def test_the_summary_says_when_training_is_due_and_why_it_cannot_start(client, alice, project):
+    _sign_in(client, alice)
+    project.retrain_after = 100
+    project.save()
+    page = client.get(f"/projects/{project.pk}/runs/summary").content.decode()
+    assert "0 of 100" in page
+    assert "needs 20 judgements" in page
+    assert client.post(f"/projects/{project.pk}/runs/start").status_code == 409
+
+
+def test_start_training_queues_the_chain_and_shows_it(client, alice, judged_project):
+    _sign_in(client, alice)
+    assert "Start training" in client.get(f"/projects/{judged_project.pk}/runs/summary").content.decode()
+    answer = client.post(f"/projects/{judged_project.pk}/runs/start")
+    assert answer.url == f"/runs/{TrainingRun.objects.earliest('pk').pk}/"
+    page = client.get(f"/projects/{judged_project.pk}/runs/summary").content.decode()
+    for words in ("Reward model", "Policy (GRPO)", "Evaluation", "every 2s"):
+        assert words in page
+
+
+def test_an_annotator_sees_the_bar_of_sampling_and_nothing_behind_it(client, bob, alice, job, project):
+    SamplingJob.objects.update(error="The engine at http://secret is down.", status="running", done=3, total=9)
+    page = _sign_in(client, bob).get(f"/projects/{project.pk}/sampling/progress").content.decode()
+    assert "3 of 9" in page
+    assert "secret" not in page
+    assert "Stop writing" not in page
+    page = _sign_in(client, alice).get(f"/projects/{project.pk}/sampling/progress").content.decode()
+    assert "secret" in page
+    assert "Stop writing" in page
+
+
+def test_a_form_for_answers_says_what_is_out_of_range(client, alice, project, base):
+    _sign_in(client, alice)
+    form = {"version": base.pk, "responses_per_prompt": 2, "temperature": "0", "max_tokens": 80}
+    answer = client.post(f"/projects/{project.pk}/sampling/start", form)
+    assert answer.status_code == 422
+    assert "greater than or equal to 0.1" in answer.content.decode()
+
+
+def test_another_organisations_runs_and_jobs_are_not_there(client, charlie, alice, run, job, project):
+    _sign_in(client, charlie)
+    gets = [f"/runs/{run.pk}/", f"/runs/{run.pk}/live", f"/projects/{project.pk}/runs/"]
+    gets += [f"/projects/{project.pk}/runs/summary", f"/projects/{project.pk}/sampling/progress"]
+    posts = [f"/runs/{run.pk}/cancel", f"/runs/{run.pk}/retry", f"/sampling/{job.pk}/cancel"]
+    posts += [f"/projects/{project.pk}/runs/start", f"/projects/{project.pk}/sampling/start"]
+    assert {client.get(path).status_code for path in gets} == {404}
+    assert {client.post(path).status_code for path in posts} == {404}
+    assert f"/runs/{run.pk}/" not in client.get("/runs/").content.decode()
+    headers = _token(charlie)
+    for path in (f"runs/{run.pk}", f"projects/{project.pk}/sample"):
+        assert client.get(f"/api/v1/{path}", headers=headers).status_code == 404
+    for path in (f"runs/{run.pk}/cancel", f"runs/{run.pk}/retry", f"projects/{project.pk}/sample"):
+        assert client.post(f"/api/v1/{path}", {}, "application/json", headers=headers).status_code == 404
+    new = {"project": project.pk, "recipe": "prepare_base"}
+    assert client.post("/api/v1/runs", new, "application/json", headers=headers).status_code == 404
+    assert client.get("/api/v1/runs", headers=headers).json()["results"] == []
+
+
+def test_the_role_that_looks_may_not_start_or_cancel(client, bob, run, project):
+    _sign_in(client, bob)
+    assert client.get(f"/runs/{run.pk}/").status_code == 403
+    assert client.post(f"/runs/{run.pk}/cancel").status_code == 403
+    headers = _token(bob)
+    assert client.get("/api/v1/runs", headers=headers).status_code == 403
+
+
+def test_the_api_starts_reads_cancels_and_retries(client, alice, project):
+    headers = _token(alice)
+    body = {"project": project.pk, "recipe": "prepare_base", "config": {"source": "package"}}
+    answer = client.post("/api/v1/runs", body, "application/json", headers=headers)
+    assert answer.status_code == 201
+    run = answer.json()["results"][0]
+    assert (run["status"], run["recipe"], run["config"]) == ("queued", "prepare_base", {"source": "package"})
+    assert client.get(f"/api/v1/runs/{run['id']}", headers=headers).json()["id"] == run["id"]
+    assert client.get(f"/api/v1/runs?project={project.pk}", headers=headers).json()["results"][0]["id"] == run["id"]
+    assert client.get("/api/v1/runs?project=999999", headers=headers).json()["results"] == []
+    assert client.post(f"/api/v1/runs/{run['id']}/cancel", headers=headers).json()["status"] == "cancelled"
+    assert client.post(f"/api/v1/runs/{run['id']}/cancel", headers=headers).status_code == 409
+    assert client.post(f"/api/v1/runs/{run['id']}/retry", headers=headers).json()["status"] == "queued"
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ({"recipe": "prepare_base", "colour": 1}, "colour"),
+        ({"recipe": "brew"}, "recipe"),
+        ({"recipe": "sft"}, "demonstrations"),
+        ({"recipe": "prepare_base", "config": {"base_dir": "/etc"}}, "base_dir"),
+        ({"recipe": "prepare_base", "config": {"source": "/etc"}}, "ACCORD_BASE_MODEL"),
+        ({"recipe": "sft", "demonstrations": [{"prompt": 3, "response": "x"}]}, "Demonstration 1"),
+        ({"config": "fast"}, "config"),
+    ],
+)
+def test_the_api_refuses_what_it_does_not_know_with_a_sentence(client, alice, project, body, says):
+    answer = client.post("/api/v1/runs", {"project": project.pk} | body, "application/json", headers=_token(alice))
+    assert answer.status_code == 422
+    assert says in answer.json()["error"]["message"]
+    assert not TrainingRun.objects.exists()
+
+
+def test_the_api_refuses_a_refresh_of_too_few_judgements(client, alice, project):
+    answer = client.post("/api/v1/runs", {"project": project.pk}, "application/json", headers=_token(alice))
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "not_ready")
+
+
+def test_the_api_asks_for_answers(client, alice, project, base):
+    from labeling.services import create_prompt
+
+    create_prompt(project=project, messages="Question?")
+    path, headers = f"/api/v1/projects/{project.pk}/sample", _token(alice)
+    assert client.post(path, {"temprature": 1}, "application/json", headers=headers).status_code == 422
+    answer = client.post(path, {"max_tokens": 20}, "application/json", headers=headers)
+    assert (answer.status_code, answer.json()["version"], answer.json()["max_tokens"]) == (202, base.pk, 20)
+    assert client.get(path, headers=headers).json()["results"][0]["id"] == answer.json()["id"]
+
+
+def test_a_hundred_thousand_steps_are_read_at_a_few_hundred_places(tmp_path, monkeypatch):
+    with (tmp_path / "metrics.jsonl").open("w") as file:
+        for step in range(1, 100_001):
+            line = {"step": step, "total": 200_000, "seconds": step / 10, "figures": {"loss": 1 / step, "reward": step}}
+            file.write(json.dumps(line) + "\n")
+        file.write('{"step": 100001, "tot')  # being written
+    parsed = []
+    monkeypatch.setattr(
+        "training.metrics.json.loads", lambda text: parsed.append(text) or json.JSONDecoder().decode(text.decode())
+    )
+    curves = read_curves(tmp_path)
+    assert len(parsed) <= POINTS + 50, "it read the whole file"
+    assert set(curves) == {"loss", "reward"}
+    assert POINTS / 2 < len(curves["loss"]) <= POINTS + 50
+    assert curves["loss"][0] == (1, 1.0)
+    assert curves["reward"][-1][0] > 99_900
+    assert curves["reward"] == sorted(curves["reward"])
+    progress = read_progress(tmp_path)
+    assert (progress.step, progress.seconds_left) == (100_000, pytest.approx(10_000))
+
+
+def test_progress_of_a_run_that_has_written_nothing_or_rubbish_is_nothing(tmp_path):
+    assert read_progress(tmp_path).step == 0
+    (tmp_path / "metrics.jsonl").write_bytes(b'\xff\x00\n[1, 2]\n{"step": 1}\n')
+    assert read_progress(tmp_path).total == 0
+    assert read_curves(tmp_path) == {}
