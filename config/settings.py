@@ -66,6 +66,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "accounts.context.member",
+                "config.context.project",
             ],
             "builtins": ["template_partials.templatetags.partials"],
         },
@@ -152,6 +153,8 @@ ENGINE_MODEL = env_str("ENGINE_MODEL", "")
 ENGINE_TIMEOUT_SECONDS = env_int("ENGINE_TIMEOUT_SECONDS", 300)
 ENGINE_CONCURRENCY = env_int("ENGINE_CONCURRENCY", 16)
 BASE_MODEL = env_str("ACCORD_BASE_MODEL", "package")
+# What `seed_demo` makes its project of: project.json, prompts, demonstrations, guidelines.
+DEMO_DIR = Path(env_str("ACCORD_DEMO_DIR", str(BASE_DIR / "demo")))
 GATEWAY_URL = env_str("GATEWAY_URL", f"http://127.0.0.1:{env_int('ACCORD_GATEWAY_PORT', 8001)}")
 WEB_URL = env_str("WEB_URL", f"http://127.0.0.1:{env_int('ACCORD_WEB_PORT', 8000)}")
 

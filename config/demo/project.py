@@ -16,26 +16,30 @@ from models_registry.services import promote_version, register_version
 from training.models import Recipe, TrainingRun
 from training.services import create_run, start_sampling
 
-CONTENT = Path(settings.BASE_DIR) / "demo"
-NAME = "Kitchen helper"
-RETRAIN_AFTER = 100
-MAX_TOKENS = 80
+
+def read_content() -> dict[str, Any]:
+    """project.json of the content directory: name, purpose, overlap, retrain_after, max_tokens."""
+    content: dict[str, Any] = json.loads((Path(settings.DEMO_DIR) / "project.json").read_text())
+    return content
 
 
 def seed_project(known: dict[str, Any], manager: Membership) -> Project:
     """The project, whatever it is called meanwhile, with its prompts."""
     projects = Project.objects.for_member(manager)
-    project = projects.filter(pk=known.get("project_id") or 0).first() or projects.filter(name=NAME).first()
+    content = read_content()
+    name = content["name"]
+    project = projects.filter(pk=known.get("project_id") or 0).first() or projects.filter(name=name).first()
     if project is None:
         project = create_project(
             by=manager,
-            name=NAME,
-            purpose="An assistant for home cooks that answers one question in two or three plain sentences.",
-            guidelines=(CONTENT / "guidelines.md").read_text(),
-            retrain_after=RETRAIN_AFTER,
+            name=name,
+            purpose=content["purpose"],
+            guidelines=(Path(settings.DEMO_DIR) / "guidelines.md").read_text(),
+            overlap=content["overlap"],
+            retrain_after=content["retrain_after"],
         )
     if not project.prompts.exists():
-        with (CONTENT / "prompts.ndjson").open("rb") as lines:
+        with (Path(settings.DEMO_DIR) / "prompts.ndjson").open("rb") as lines:
             import_records(project=project, by=manager, lines=lines, source="demo")
     return project
 
@@ -49,7 +53,7 @@ def seed_models(project: Project, engineer: Membership) -> str:
         return _use_external_engine(project, engineer)
     chain, why = uuid.uuid4(), "the demo's first model"
     base = create_run(project=project, by=engineer, recipe=Recipe.PREPARE_BASE, chain_id=chain, why=why)
-    demonstrations = [json.loads(line) for line in (CONTENT / "demonstrations.ndjson").read_text().splitlines()]
+    demonstrations = [json.loads(line) for line in _lines("demonstrations.ndjson")]
     tuned = create_run(
         project=project,
         by=engineer,
@@ -59,7 +63,7 @@ def seed_models(project: Project, engineer: Membership) -> str:
         why=why,
         demonstrations=demonstrations,
     )
-    start_sampling(project=project, by=engineer, after=tuned, max_tokens=MAX_TOKENS)
+    start_sampling(project=project, by=engineer, after=tuned, max_tokens=read_content()["max_tokens"])
     return "queued the base model, its fine-tuning and the first answers"
 
 
@@ -76,5 +80,9 @@ def _use_external_engine(project: Project, engineer: Membership) -> str:
     promote_version(
         version=version, by=engineer, to_stage=Stage.PRODUCTION, reason="The first policy: the engine's own model."
     )
-    start_sampling(project=project, by=engineer, version=version, max_tokens=MAX_TOKENS)
+    start_sampling(project=project, by=engineer, version=version, max_tokens=read_content()["max_tokens"])
     return f"registered {settings.ENGINE_MODEL} at {settings.ENGINE_URL} and queued the first answers"
+
+
+def _lines(name: str) -> list[str]:
+    return (Path(settings.DEMO_DIR) / name).read_text().splitlines()

@@ -38,7 +38,11 @@ class HiddenPreference:
 
 def brief_and_whole(text: str) -> float:
     """One point fewer for every eight words, one and a half more for ending a sentence, one more for a figure."""
-    return -len(_WORD.findall(text)) / 8 + 1.5 * text.rstrip().endswith((".", "!", "?")) + 1.0 * any(map(str.isdigit, text))
+    return (
+        -len(_WORD.findall(text)) / 8
+        + 1.5 * text.rstrip().endswith((".", "!", "?"))
+        + 1.0 * any(map(str.isdigit, text))
+    )
 
 
 def short(text: str) -> float:

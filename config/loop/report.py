@@ -53,6 +53,8 @@ class Report:
 
     def save(self, path: Path) -> None:
         """The same as JSON, for programs."""
-        rows = [{"stage": row.stage, "did": row.did, "seconds": round(row.seconds, 1), **row.figures} for row in self.rows]
+        rows = [
+            {"stage": row.stage, "did": row.did, "seconds": round(row.seconds, 1), **row.figures} for row in self.rows
+        ]
         body = {"seconds": round(time.monotonic() - self.started, 1), "stages": rows}
         path.write_text(json.dumps(body, indent=1) + "\n")
