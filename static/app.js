@@ -42,6 +42,8 @@
   });
   for (const element of document.querySelectorAll("[data-without-script]")) element.hidden = true;
 
+  document.querySelector(".tabs [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
+
   const unreachable = (event) => event.detail.requestConfig?.verb !== "get" && announce("The server cannot be reached. Nothing was changed; try again in a moment.");
   document.addEventListener("htmx:sendError", unreachable);
   document.addEventListener("htmx:timeout", unreachable);

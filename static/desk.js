@@ -56,6 +56,7 @@
   };
   const keepTrying = (why) => {
     showUnsent(`Not sent yet: ${why} Your verdict is kept in this browser and sent again by itself. You need not do anything.`);
+    say("Not sent yet", true);
     clearTimeout(retryTimer);
     retryTimer = setTimeout(retry, retryAfter);
     retryAfter = Math.min(retryAfter * 2, 30_000);
