@@ -1,0 +1,104 @@
+"""The head against naive loops and scipy, and the statistics against published figures."""
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+
+from training.recipes.intervals import cluster_bootstrap, expected_calibration_error, wilson
+from training.recipes.reward_head import fit_head, log_posterior, sigmoid
+
+GROUPS = np.array([0, 0, 0, 0, 1])
+
+
+def votes(n: int, *, weights=(1.5, -1.0, 0.0, 0.0, 0.8), seed: int = 0):
+    chance = np.random.default_rng(seed)
+    differences = chance.normal(size=(n, 5))
+    wins = (chance.random(n) < sigmoid(differences @ np.array(weights))).astype(float)
+    return differences, wins, np.ones(n)
+
+
+def test_log_posterior_equals_a_naive_loop():
+    x, wins, counts = votes(20)
+    wins[3], counts[5] = 0.5, 3.0
+    weights, precision = np.array([0.3, -0.2, 0.1, 0.0, 1.0]), np.array([1.0, 1.0, 1.0, 1.0, 0.1])
+    total = 0.0
+    for row, win, count in zip(x, wins, counts, strict=True):
+        p = 1 / (1 + np.exp(-(row @ weights)))
+        total += count * (win * np.log(p) + (1 - win) * np.log(1 - p))
+    total -= 0.5 * sum(alpha * w * w for alpha, w in zip(precision, weights, strict=True))
+    assert log_posterior(weights, x, wins, counts, precision) == pytest.approx(total, rel=1e-12)
+
+
+def test_weights_are_where_scipy_finds_the_maximum():
+    x, wins, counts = votes(200)
+    head = fit_head(x, wins, counts, GROUPS)
+    precision = np.array(head.precisions)[GROUPS]
+    best = minimize(lambda w: -log_posterior(w, x, wins, counts, precision), np.zeros(5), tol=1e-10)
+    np.testing.assert_allclose(head.weights, best.x, atol=1e-4)
+
+
+def test_prior_scales_are_where_scipy_finds_the_most_evidence():
+    x, wins, counts = votes(150)
+
+    def negative_evidence(log2_precisions):
+        precision = 2.0 ** log2_precisions[GROUPS]
+        best = minimize(lambda w: -log_posterior(w, x, wins, counts, precision), np.zeros(5), tol=1e-9)
+        p = sigmoid(x @ best.x)
+        hessian = x.T @ np.diag(p * (1 - p)) @ x + np.diag(precision)
+        return best.fun - 0.5 * np.log(precision).sum() + 0.5 * np.linalg.slogdet(hessian)[1]
+
+    head = fit_head(x, wins, counts, GROUPS)
+    best = minimize(negative_evidence, np.log2(head.precisions) + 1.0, method="Nelder-Mead", tol=1e-3)
+    assert head.log_evidence == pytest.approx(-best.fun, abs=0.02)
+
+
+def test_features_that_say_nothing_are_switched_off():
+    x, wins, counts = votes(300, weights=(0.0, 0.0, 0.0, 0.0, 1.5))
+    head = fit_head(x, wins, counts, GROUPS)
+    assert head.precisions[0] > 20 * head.precisions[1]
+    assert np.abs(head.weights[:4]).max() < 0.1 < head.weights[4]
+
+
+def test_swapping_every_pair_changes_nothing():
+    x, wins, counts = votes(80)
+    one, other = fit_head(x, wins, counts, GROUPS), fit_head(-x, 1 - wins, counts, GROUPS)
+    np.testing.assert_allclose(one.weights, other.weights, atol=1e-9)
+    assert one.log_evidence == pytest.approx(other.log_evidence)
+
+
+def test_a_tie_counts_as_half_a_vote_for_each():
+    x, wins, counts = votes(40)
+    tied = fit_head(np.vstack([x, x[:1]]), np.append(wins, 0.5), np.append(counts, 2.0), GROUPS)
+    split = fit_head(np.vstack([x, x[:1], x[:1]]), np.append(wins, [1.0, 0.0]), np.ones(42), GROUPS)
+    np.testing.assert_allclose(tied.weights, split.weights, atol=1e-9)
+
+
+def test_three_votes_are_three_rows():
+    x, wins, counts = votes(40)
+    counts[0] = 3.0
+    rows = np.vstack([x, x[:1], x[:1]])
+    repeated = fit_head(rows, np.append(wins, wins[[0, 0]]), np.ones(42), GROUPS)
+    np.testing.assert_allclose(fit_head(x, wins, counts, GROUPS).weights, repeated.weights, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("successes", "n", "low", "high"),
+    # Newcombe 1998, table I, method 3
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
+)
+def test_wilson_matches_newcombe_1998(successes, n, low, high):
+    assert wilson(successes, n) == pytest.approx((low, high), abs=5e-5)
+
+
+def test_interval_over_prompts_is_wider_than_over_rows_that_repeat_each_other():
+    values = np.repeat([0.0, 1.0] * 10, 20)
+    by_prompt = cluster_bootstrap(lambda rows: values[rows].mean(), np.repeat(np.arange(20), 20).tolist())
+    by_row = cluster_bootstrap(lambda rows: values[rows].mean(), list(range(400)))
+    assert by_prompt[1] - by_prompt[0] > 3 * (by_row[1] - by_row[0])
+
+
+def test_calibration_error_of_known_cases():
+    outcome = np.array([1.0, 1.0, 1.0, 0.0])
+    assert expected_calibration_error(np.full(4, 0.75), outcome) == pytest.approx(0.0)
+    assert expected_calibration_error(np.full(4, 0.25), outcome) == pytest.approx(0.5)
+    assert expected_calibration_error(np.full(4, 1.0), outcome) == pytest.approx(0.25)
