@@ -7,8 +7,8 @@ from accounts.models import Membership
 from accounts.permissions import Permission, check_can
 from models_registry.enqueue import send_on_commit
 from models_registry.errors import GateClosed, IllegalPromotion, PromotionLost
-from models_registry.models import GateVerdict, ModelVersion, Promotion, Stage
-from models_registry.services.gate import standing_verdict
+from models_registry.models import ModelVersion, Promotion, Stage
+from models_registry.services.gate import gate_terms, standing_verdict
 from models_registry.services.locking import lock_versions
 from models_registry.services.lookup import SERVABLE, canary_version, production_version
 from models_registry.services.moves import move
@@ -16,8 +16,8 @@ from models_registry.stages import check_step
 from models_registry.tasks import warm_engine_task
 
 
-def check_can_promote(*, version: ModelVersion, by: Membership, to_stage: str) -> GateVerdict | None:
-    """The verdict on which the version may take the step; None where none is needed.
+def check_can_promote(*, version: ModelVersion, by: Membership, to_stage: str) -> None:
+    """Refuse a step that the version may not take.
 
     Raises:
         NotPermitted: the member may not promote.
@@ -27,22 +27,23 @@ def check_can_promote(*, version: ModelVersion, by: Membership, to_stage: str) -
     check_can(by, Permission.PROMOTE)
     check_step(version, to_stage)
     if to_stage not in (Stage.CANARY, Stage.PRODUCTION):
-        return None
+        return
     if version.kind not in SERVABLE:
         kind = version.get_kind_display().lower()
         raise IllegalPromotion(f"{version.name} is a {kind}: it scores, and answers nobody.")
-    if version.stage == Stage.CANARY and to_stage == Stage.CANARY:
-        return None  # only the share changes
-    production = production_version(version.project_id)
-    if production is None:
-        if to_stage == Stage.CANARY:
-            raise IllegalPromotion("A canary runs beside a version in production, and there is none yet.")
-        return None
-    verdict = standing_verdict(version)
-    if not verdict.is_open:
-        failing = " ".join(term["sentence"] for term in verdict.terms if not term["holds"])
-        raise GateClosed(f"The gate is closed for {version.name}. {failing}")
-    return verdict
+    if to_stage == Stage.CANARY and production_version(version.project_id) is None:
+        raise IllegalPromotion("A canary runs beside a version in production, and there is none yet.")
+    if _needs_gate(version, to_stage):
+        failing = [term["sentence"] for term in gate_terms(version) if not term["holds"]]
+        if failing:
+            raise GateClosed(f"The gate is closed for {version.name}. {' '.join(failing)}")
+
+
+def _needs_gate(version: ModelVersion, to_stage: str) -> bool:
+    """To serve, except for the project's first version in production and for a canary whose share changes."""
+    if to_stage not in (Stage.CANARY, Stage.PRODUCTION) or version.stage == to_stage:
+        return False
+    return production_version(version.project_id) is not None
 
 
 def can_promote(*, version: ModelVersion, by: Membership, to_stage: str) -> bool:
@@ -75,7 +76,8 @@ def promote_version(
         canary_share = None
     seen = production_version(version.project_id)
     # Before the transaction: a verdict that closes the gate is kept, though the promotion is refused.
-    verdict = check_can_promote(version=version, by=by, to_stage=to_stage)
+    verdict = standing_verdict(version) if version.kind in SERVABLE and _needs_gate(version, to_stage) else None
+    check_can_promote(version=version, by=by, to_stage=to_stage)
     with transaction.atomic():
         lock_versions(version.project_id)
         _make_way(version, to_stage, seen, by, reason)

@@ -7,7 +7,7 @@ from accounts.models import Membership
 from accounts.permissions import Permission, check_can
 from models_registry.enqueue import send_on_commit
 from models_registry.errors import IllegalPromotion
-from models_registry.models import Promotion, Stage
+from models_registry.models import ModelVersion, Promotion, Stage
 from models_registry.services.locking import lock_versions
 from models_registry.services.lookup import canary_version, predecessor_of, production_version
 from models_registry.services.moves import move
@@ -36,6 +36,20 @@ def roll_back(*, project_id: int, by: Membership, reason: str) -> Promotion:
     promotion = move(before, Stage.PRODUCTION, by=by, reason=f"Rolled back to: {reason.strip()}", direct=False)
     send_on_commit(warm_engine_task, before.pk)
     return promotion
+
+
+def take_back(*, version: ModelVersion, by: Membership, reason: str) -> Promotion:
+    """Take the version away from its users: roll back the one in production, withdraw the canary.
+
+    Raises:
+        IllegalPromotion: it serves nobody now, perhaps because somebody else was quicker.
+    """
+    if production_version(version.project_id) == version:
+        return roll_back(project_id=version.project_id, by=by, reason=reason)
+    if canary_version(version.project_id) == version:
+        return withdraw_canary(project_id=version.project_id, by=by, reason=reason)
+    check_can(by, Permission.PROMOTE)
+    raise IllegalPromotion(f"{version.name} is neither in production nor a canary: there is nothing to take back.")
 
 
 @transaction.atomic

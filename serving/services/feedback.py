@@ -58,7 +58,7 @@ def _check(served: ServedResponse, signal: str, comment: str, edited_text: str) 
     if signal not in Signal.values:
         raise Invalid(f"Feedback is one of {', '.join(Signal.values)}.")
     if signal == Signal.EDIT and not edited_text.strip():
-        raise Invalid("An edit needs its text.", fields={"edited_text": "This is needed."})
+        raise Invalid("An edit needs its text.", fields={"edited_text": "Write the answer as it should be."})
     if signal != Signal.EDIT and edited_text:
         raise Invalid("Send either a thumb or an edited text.")
     if len(comment) > MAX_COMMENT or len(edited_text) > MAX_EDIT:

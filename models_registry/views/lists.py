@@ -1,0 +1,67 @@
+"""A project's versions, and the two fragments that other pages load."""
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from accounts.decorators import MemberRequest, requires
+from accounts.paging import page_of
+from accounts.permissions import Permission
+from models_registry.models import ModelVersion, Stage
+from models_registry.services import gate_terms
+from models_registry.services.lookup import SERVABLE
+
+SERVING = (Stage.PRODUCTION, Stage.CANARY)
+
+
+@require_safe
+@requires(Permission.VIEW_RUNS)
+def version_list(request: MemberRequest, project_id: int) -> HttpResponse:
+    """What serves on top, then the others, newest first."""
+    versions = (
+        ModelVersion.objects.for_member(request.member)
+        .for_project(project_id)
+        .select_related("parent")
+        .prefetch_related("evaluations")
+    )
+    page = page_of(versions.exclude(stage__in=SERVING), before=request.GET.get("before"))
+    serving = sorted(versions.in_stage(*SERVING), key=lambda version: SERVING.index(Stage(version.stage)))
+    rows = (serving if page.is_first else []) + page.rows
+    for version in rows:
+        _look(version)
+    return render(request, "models_registry/list.html", {"tab": "versions", "page": page, "rows": rows})
+
+
+@require_safe
+@requires(Permission.VIEW_RUNS)
+def version_summary(request: MemberRequest, project_id: int) -> HttpResponse:
+    """For the project's overview: what answers now, and whether something better waits."""
+    mine = ModelVersion.objects.for_member(request.member).for_project(project_id)
+    newest = mine.filter(kind__in=SERVABLE, stage=Stage.CANDIDATE).prefetch_related("evaluations").first()
+    if newest:
+        _look(newest)
+    context = {
+        "project_id": project_id,
+        "production": mine.filter(kind__in=SERVABLE, stage=Stage.PRODUCTION).first(),
+        "canary": mine.filter(kind__in=SERVABLE, stage=Stage.CANARY).first(),
+        "newest": newest,
+        "count": mine.count(),
+    }
+    return render(request, "models_registry/summary.html", context)
+
+
+@require_safe
+@requires(Permission.VIEW_RUNS)
+def versions_of_snapshot(request: MemberRequest, snapshot_id: int) -> HttpResponse:
+    """For a snapshot's page: what was made of it."""
+    made = ModelVersion.objects.for_member(request.member).filter(snapshot_id=snapshot_id)
+    return render(request, "models_registry/of_snapshot.html", {"versions": made[:50]})
+
+
+def _look(version: ModelVersion) -> None:
+    """Put the gate's state and the win rate onto the row."""
+    terms = gate_terms(version)
+    version.gate_is_open = all(term["holds"] for term in terms)  # type: ignore[attr-defined]
+    version.win_rate = terms[0] if terms[0]["value"] is not None else None  # type: ignore[attr-defined]
+    version.measured = [term for term in terms if term["value"] is not None]  # type: ignore[attr-defined]
+    version.answers = version.kind in SERVABLE  # type: ignore[attr-defined]
