@@ -48,6 +48,11 @@ class PairAgreement:
     percent: float
     kappa: Figure | None
 
+    @property
+    def annotators(self) -> list[int]:
+        """Both ids, as the API shows them."""
+        return [self.first_id, self.second_id]
+
 
 @dataclass(frozen=True, slots=True)
 class AgreementFigures:
