@@ -72,6 +72,25 @@ def test_a_run_registers_what_it_made_once_and_starts_its_followers(prepare_run,
     assert json.loads((follower.directory / "config.json").read_text())["base_sha256"] == version.artifact_hash
 
 
+def test_a_whole_refresh_ends_with_a_measured_policy_and_a_verdict(judged_project, alice, base):
+    small = {
+        "grpo": {"steps": 1, "prompts_per_step": 1, "max_completion_tokens": 4, "rank": 2},
+        "evaluate": {"max_prompts": 4, "samples_per_prompt": 1, "max_completion_tokens": 4},
+    }
+    runs = services.start_refresh(project=judged_project, by=alice, why="a test", config=small)
+    for run in runs:
+        done = _execute(run)
+        assert done.status == RunStatus.SUCCEEDED, done.error
+    policy = ModelVersion.objects.get(kind="policy")
+    scorer = ModelVersion.objects.get(kind="reward_model")
+    assert (policy.run_id, policy.base, policy.snapshot_hash) == (runs[1].pk, base, runs[0].snapshot.content_hash)
+    assert done.inputs == {"version": policy.pk, "base": base.pk, "reward_model": scorer.pk}
+    assert {"win_rate", "reward_model_accuracy"} <= set(policy.evaluations.values_list("metric", flat=True))
+    assert policy.evaluations.get(metric="win_rate").against == base
+    assert policy.gate_verdicts.count() == 1
+    assert scorer.evaluations.exists()
+
+
 def test_a_result_is_registered_once_even_if_its_worker_died_after_writing_it(prepare_run, tiny_model):
     """The recipe's last word is result.json; a second start finds it and does nothing."""
     shutil.copytree(tiny_model, prepare_run.directory / "model")

@@ -150,6 +150,7 @@ def test_starting_is_on_the_audit_trail(run, alice):
         ("reward_model", {"base_dir": "/etc"}, "filled in by Accord"),
         ("prepare_base", {"source": "/srv/models/other"}, "ACCORD_BASE_MODEL"),
         ("prepare_base", {"source": "../../models/abc"}, "ACCORD_BASE_MODEL"),
+        ("evaluate", {"judge_url": "http://169.254.169.254/"}, "the engine that the administrator has set"),
     ],
 )
 def test_what_a_person_may_not_set_is_refused(recipe, config, says, alice, project):
@@ -174,3 +175,16 @@ def test_a_broker_that_is_down_does_not_fail_the_request(alice, project, caplog,
         services.sweep_runs()
     assert len(sent) == 1
     assert "Connection refused" in caplog.text
+
+
+def test_no_recipe_reads_a_path_that_a_person_could_set():
+    """A setting that is a path would let one organisation's run read another's files."""
+    from importlib import import_module
+
+    from training.models import Recipe
+    from training.services.check_config import RESOLVED
+
+    for recipe in Recipe.values:
+        config = import_module(f"training.recipes.{recipe}").Config
+        paths = {name for name in config.__dataclass_fields__ if name.endswith(("_dir", "_path", "_file"))}
+        assert paths <= RESOLVED, recipe

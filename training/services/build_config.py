@@ -30,7 +30,7 @@ def build_config(run: TrainingRun) -> dict[str, Any]:
         config.setdefault("source", settings.BASE_MODEL)
     if run.recipe == Recipe.SFT:
         config["demonstrations"] = str(run.directory / DEMONSTRATIONS)
-    if run.recipe == Recipe.REWARD_MODEL:
+    if run.recipe in (Recipe.REWARD_MODEL, Recipe.EVALUATE):
         # What the base makes of an answer is computed once a project, and read by the next refresh.
         config["feature_dir"] = str(settings.DATA_DIR / "features" / str(run.project_id))
     if run.recipe in (Recipe.REWARD_MODEL, Recipe.GRPO, Recipe.EVALUATE):

@@ -35,6 +35,12 @@ def check_config(recipe: str, config: dict[str, Any]) -> None:
             f"{', '.join(taken)} is filled in by Accord from the project's versions and snapshot; leave it out.",
             fields=dict.fromkeys(taken, "Leave it out."),
         )
+    if config.get("judge_url") not in (None, settings.ENGINE_URL):
+        raise BadRunConfig(
+            f"A judge answers at the engine that the administrator has set, {settings.ENGINE_URL}; name the model "
+            "there in judge_model.",
+            fields={"judge_url": f"Use {settings.ENGINE_URL}."},
+        )
     source = config.get("source")
     if recipe == Recipe.PREPARE_BASE and source not in (None, "package", settings.BASE_MODEL) and _is_path(source):
         raise BadRunConfig(

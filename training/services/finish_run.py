@@ -82,10 +82,16 @@ def read_result(directory: Path) -> dict[str, Any]:
         raise BadResult("The recipe's result.json does not say what it made. Nothing was registered.")
     for name, relative in result["artifacts"].items():
         path = (directory / relative).resolve()
-        files = list(path.rglob("*.safetensors")) if path.is_relative_to(directory.resolve()) else []
-        if not files or any(not file.stat().st_size for file in files):
+        if not path.is_relative_to(directory.resolve()) or not _holds_something(path):
             raise BadResult(f"The recipe said that it succeeded, but its artifact {name!r} is empty or missing.")
     return result
+
+
+def _holds_something(path: Path) -> bool:
+    if not path.is_dir():
+        return path.is_file() and path.stat().st_size > 0
+    weights = list(path.glob("*.safetensors"))
+    return bool(weights) and all(file.stat().st_size for file in weights)
 
 
 def fail_run(*, run: TrainingRun, error: str) -> None:
