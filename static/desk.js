@@ -223,13 +223,11 @@
     if (!xhr.responseText.includes('id="card"')) {
       event.detail.shouldSwap = false;
       if (requestConfig.elt.matches("[data-poll]")) return;
-      if (requestConfig.elt === form()) {
-        if (xhr.status < 500 && /sign-in/.test(xhr.responseURL)) keepTrying("you are signed out. Sign in in another tab.");
-        else keepTrying(xhr.status === 403 ? "the server did not accept this page's key. Sign in again in another tab." : "the server has a problem.");
-      } else {
-        const words = new DOMParser().parseFromString(xhr.responseText, "text/html").querySelector(".note p")?.textContent;
-        say(xhr.status >= 400 && words ? words : "That did not work: sign in again in another tab.", true);
-      }
+      const words = xhr.status < 500 && new DOMParser().parseFromString(xhr.responseText, "text/html").querySelector(".note p")?.textContent;
+      if (requestConfig.elt !== form()) say(xhr.status >= 400 && words ? words : "That did not work. Reload the page.", true);
+      else if (/\/sign-in\//.test(xhr.responseURL)) keepTrying("you are signed out. Sign in in another tab.");
+      else if (xhr.status === 403 && !words) keepTrying("this page is too old to send from. Sign in again in another tab.");
+      else keepTrying(words || "the server has a problem.");
     } else if (requestConfig.elt.matches("[data-poll]")) {
       // Only an item is worth changing the page for.
       event.detail.shouldSwap = xhr.responseText.includes("data-item=");

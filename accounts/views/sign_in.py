@@ -52,7 +52,7 @@ def sign_out(request: HttpRequest) -> HttpResponse:
 @login_required
 def switch_organisation(request: HttpRequest) -> HttpResponse:
     """Act for another organisation from here on; one that the person belongs to."""
-    mine = Membership.objects.filter(user_id=request.user.pk, is_active=True)
+    mine = Membership.objects.filter(user_id=request.user.pk or 0, is_active=True)
     number = request.POST.get("organisation", "")
     member = get_object_or_404(mine, organisation_id=int(number) if number.isdecimal() else 0)
     request.session[SESSION_KEY] = member.organisation_id

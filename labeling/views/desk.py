@@ -89,8 +89,9 @@ def submit(request: MemberRequest, project_id: int, assignment_id: int) -> HttpR
     if form.is_valid():
         with shown_on(form):
             comparison = services.submit_comparison(assignment=assignment, by=request.member, **form.judgement())
-            surplus = "Stored as an extra: others had judged this item while its time was over."
-            return _next(request, assignment.project, said=surplus if comparison.is_surplus else "Stored.")
+    if not form.errors:
+        surplus = "Stored as an extra: others had judged this item while its time was over."
+        return _next(request, assignment.project, said=surplus if comparison.is_surplus else "Stored.")
     assignment.refresh_from_db()
     assignment.draft = {
         "verdict": request.POST.get("verdict", ""),

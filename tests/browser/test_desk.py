@@ -2,6 +2,7 @@
 
 import json
 import re
+from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -179,6 +180,29 @@ def test_after_the_lease_ran_out_the_verdict_is_stored_all_the_same(desk):
     desk.keyboard.press("2")
     wait_for_another(desk, first)
     assert Comparison.objects.get().assignment_id == int(first)
+
+
+def test_when_the_time_ran_out_and_others_took_the_item_the_page_says_so_and_the_verdict_is_kept(desk, items, alice):
+    first = shown(desk)
+    services.release(assignment=Assignment.objects.get(pk=first), by=_member(first))
+    while assignment := services.lease_next(project=items, by=alice):
+        services.submit_comparison(assignment=assignment, by=alice, client_id=uuid4(), choice="tie")
+    desk.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(desk.locator("[data-status]")).to_contain_text("Your time for this item ran out")
+    desk.keyboard.press("2")
+    desk.keyboard.press("2")
+    expect(desk.locator("[data-status]")).to_contain_text("Stored as an extra")
+    assert Comparison.objects.get(assignment=first).is_surplus
+
+
+def test_a_server_that_fails_is_tried_again(desk):
+    first = shown(desk)
+    desk.route("**/judgement/", lambda route: route.fulfill(status=502, body="Bad gateway"), times=1)
+    desk.keyboard.press("2")
+    desk.keyboard.press("2")
+    expect(desk.locator("[data-unsent]")).to_contain_text("Not sent yet")
+    wait_for_another(desk, first)
+    assert Comparison.objects.count() == 1
 
 
 def _member(assignment_id: str):
