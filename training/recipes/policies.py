@@ -88,13 +88,11 @@ def read_adapter(adapter_dir: Path) -> tuple[dict[str, Any], dict[str, torch.Ten
     Raises:
         RecipeError: it is not a plain LoRA adapter in safetensors.
     """
-    try:
-        settings = json.loads((adapter_dir / "adapter_config.json").read_text())
-        weights = load_file(adapter_dir / "adapter_model.safetensors")
-    except FileNotFoundError as problem:
-        raise RecipeError(
-            f"{adapter_dir} is not an adapter in safetensors: {Path(problem.filename).name} is missing."
-        ) from None
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        if not (adapter_dir / name).is_file():
+            raise RecipeError(f"{adapter_dir} is not an adapter in safetensors: {name} is missing.")
+    settings = json.loads((adapter_dir / "adapter_config.json").read_text())
+    weights = load_file(adapter_dir / "adapter_model.safetensors")
     if settings.get("peft_type") != "LORA" or settings.get("use_dora") or settings.get("bias", "none") != "none":
         raise RecipeError(f"{adapter_dir} is not a plain LoRA adapter; only those can be continued.")
     return settings, {name: tensor.float() for name, tensor in weights.items()}

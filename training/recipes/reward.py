@@ -128,11 +128,11 @@ class RewardModel:
     @classmethod
     def load(cls, directory: Path, base: Path | FeatureReader) -> "RewardModel":
         """Raises RecipeError when `directory` holds no reward model, or one over a different body."""
-        try:
-            settings = json.loads((directory / "reward_model.json").read_text())
-            tensors = load_file(directory / "reward_model.safetensors")
-        except FileNotFoundError as problem:
-            raise RecipeError(f"{directory} is not a reward model: {Path(problem.filename).name} is missing.") from None
+        for name in ("reward_model.json", "reward_model.safetensors"):
+            if not (directory / name).is_file():
+                raise RecipeError(f"{directory} is not a reward model: {name} is missing.")
+        settings = json.loads((directory / "reward_model.json").read_text())
+        tensors = load_file(directory / "reward_model.safetensors")
         reader = base if isinstance(base, FeatureReader) else FeatureReader(base)
         if settings["layers"] != reader.layers or tensors["mean"].shape[0] != reader.hidden_size:
             raise RecipeError(f"The reward model in {directory} belongs to another base model.")

@@ -36,7 +36,7 @@ SPECIAL = ["<pad>", "<unk>", "<s>", "<|end|>", "<|system|>", "<|user|>", "<|assi
 VOCABULARY = 320
 
 
-def make_tiny_model(directory: Path, *, seed: int = 0) -> None:
+def make_tiny_model(directory: Path, *, seed: int = 0, layers: int = 2) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     tokenizer = _train_tokenizer()
     tokenizer.save_pretrained(directory)
@@ -45,7 +45,7 @@ def make_tiny_model(directory: Path, *, seed: int = 0) -> None:
         vocab_size=len(tokenizer),
         hidden_size=64,
         intermediate_size=128,
-        num_hidden_layers=2,
+        num_hidden_layers=layers,
         num_attention_heads=4,
         num_key_value_heads=2,
         max_position_embeddings=1024,
