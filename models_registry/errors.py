@@ -39,7 +39,8 @@ class PromotionLost(AccordError):
 class EngineError(AccordError):
     """The engine did not give an answer."""
 
-    retry_after_seconds = 5
+    # What a client is told to wait; None where waiting changes nothing.
+    retry_after_seconds: int | None = 5
 
 
 class EngineUnavailable(EngineError):
@@ -59,3 +60,11 @@ class EngineNonsense(EngineError):
 
     http_status = 502
     code = "engine_nonsense"
+
+
+class TooLongForEngine(EngineError):
+    """The conversation and the answer asked for do not fit into what the model can hold."""
+
+    http_status = 400
+    code = "context_length_exceeded"
+    retry_after_seconds = None

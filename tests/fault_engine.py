@@ -46,6 +46,13 @@ class Faults(BaseHTTPRequestHandler):
     def refuses(self, body) -> None:
         self.answer(422, '{"detail": "Unexpected fields"}')
 
+    def too_long(self, body) -> None:
+        error = {"message": "9000 tokens exceed 4096.", "code": "context_length_exceeded"}
+        self.answer(400, json.dumps({"error": error}))
+
+    def one_at_a_time(self, body) -> None:
+        self.answer(200, json.dumps(GOOD))
+
     def not_json(self, body) -> None:
         if body.get("stream"):
             self.events("data: <html>\n\n")

@@ -1,9 +1,10 @@
 """What comes back from an engine, read with distrust."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
-from models_registry.errors import EngineNonsense, EngineUnavailable
+from models_registry.errors import EngineNonsense, EngineUnavailable, TooLongForEngine
 
 
 @dataclass(frozen=True)
@@ -34,14 +35,26 @@ def check_status(status: int, body: str) -> None:
 
     Raises:
         EngineUnavailable: the engine failed or is overloaded.
+        TooLongForEngine: the conversation does not fit.
         EngineNonsense: it did not accept what we sent.
     """
     if status == 200:
         return
-    said = " ".join(body.split())[:300]
+    said, code = _error_in(body)
     if status >= 500 or status == 429:
         raise EngineUnavailable(f"The engine answered {status}: {said or 'nothing'}. Look at its log, or try later.")
+    if code == "context_length_exceeded" or "maximum context length" in said:
+        raise TooLongForEngine(f"This does not fit into the model: {said} Shorten the conversation or ask for less.")
     raise EngineNonsense(f"The engine refused the request ({status}): {said or 'without a word'}.")
+
+
+def _error_in(body: str) -> tuple[str, str]:
+    """What an error says, and its code, in OpenAI's shape or as it is."""
+    try:
+        error = json.loads(body)["error"]
+        return str(error["message"])[:300], str(error.get("code"))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return " ".join(body.split())[:300], ""
 
 
 def completions_in(payload: Any) -> list[Completion]:
@@ -54,6 +67,8 @@ def completions_in(payload: Any) -> list[Completion]:
     if not isinstance(choices, list) or not choices:
         raise EngineNonsense("The engine's answer is not a chat completion: it has no choices.")
     prompt_tokens, completion_tokens = _usage(payload)
+    if len(choices) > 1:
+        completion_tokens = None  # the count is of all of them together
     found = []
     for choice in choices:
         message = choice.get("message") if isinstance(choice, dict) else None

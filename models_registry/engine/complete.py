@@ -20,7 +20,7 @@ def complete(
     top_p: float | None = None,
     stop: list[str] | None = None,
 ) -> list[Completion]:
-    """`n` answers. An engine that gives fewer a request is asked again; with a seed the later requests count it up.
+    """`n` answers, asked for at once; an engine that gives fewer is asked again, with the seed counted up.
 
     Raises:
         EngineUnavailable, EngineTimeout, EngineNonsense: no answer; nothing is kept of the ones that came before.
@@ -31,7 +31,7 @@ def complete(
         body = request_body(
             endpoint.model, messages, max_tokens=max_tokens, temperature=temperature, top_p=top_p, stop=stop,
             seed=None if seed is None else seed + len(found),
-            n=None if endpoint.embedded or n == 1 else n - len(found),
+            n=n - len(found) if n - len(found) > 1 else None,
         )  # fmt: skip
         with failures_translated(endpoint, seconds):
             answer = client().post(

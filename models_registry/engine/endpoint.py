@@ -11,7 +11,7 @@ from models_registry.models import ModelVersion
 
 @dataclass(frozen=True)
 class EngineEndpoint:
-    """`embedded`: the engine that loads our directories; it gives one answer a request, whatever `n` says."""
+    """`embedded`: the engine that loads our directories, named by their paths."""
 
     base_url: str
     model: str

@@ -1,4 +1,4 @@
-"""Against a real `transformers serve` and a real, tiny model."""
+"""Against the real engine and a real, tiny model."""
 
 import pytest
 
@@ -58,9 +58,6 @@ def test_a_damaged_base_is_told_before_the_engine_is_asked(policy, base):
 def test_two_answers_of_a_version_differ(engine, policy):  # noqa: F811
     first, second = complete(endpoint_of(policy), ASK, n=2, max_tokens=20, temperature=1.0)
     assert first.text != second.text
-    assert first.completion_tokens == second.completion_tokens == 20 or "stop" in (
-        first.finish_reason, second.finish_reason,
-    )  # fmt: skip
 
 
 def test_an_external_engine_that_does_not_know_a_version_is_told_so(policy, settings):

@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from models_registry.engine import EngineEndpoint, complete, stream
-from models_registry.errors import EngineNonsense, EngineTimeout, EngineUnavailable
+from models_registry.errors import EngineNonsense, EngineTimeout, EngineUnavailable, TooLongForEngine
 from tests.engine_fixture import free_port
 from tests.fault_engine import fault_engine  # noqa: F401
 
@@ -31,11 +31,9 @@ def test_several_answers_are_asked_for_at_once_where_the_engine_can(fault_engine
     assert [body["n"] for body in fault_engine.bodies] == [3]
 
 
-def test_several_answers_are_asked_one_by_one_where_it_cannot(fault_engine):  # noqa: F811
-    endpoint = EngineEndpoint(fault_engine.url, "good", embedded=True)
-    assert len(complete(endpoint, ASK, n=3, max_tokens=8, temperature=0.5, seed=4)) == 3
-    assert [body["seed"] for body in fault_engine.bodies] == [4, 5, 6]
-    assert not any("n" in body for body in fault_engine.bodies)
+def test_an_engine_that_gives_fewer_answers_is_asked_again(fault_engine):  # noqa: F811
+    assert len(ask(fault_engine, "one-at-a-time", n=3, seed=4)) == 3
+    assert [(body.get("n"), body["seed"]) for body in fault_engine.bodies] == [(3, 4), (2, 5), (None, 6)]
 
 
 def test_the_key_is_sent(fault_engine):  # noqa: F811
@@ -52,6 +50,7 @@ def test_the_key_is_sent(fault_engine):  # noqa: F811
         ("not-json", EngineNonsense, "not JSON"),
         ("no-choices", EngineNonsense, "no choices"),
         ("no-text", EngineNonsense, "no text"),
+        ("too-long", TooLongForEngine, "does not fit into the model: 9000 tokens"),
     ],
 )
 def test_a_fault_is_told_in_a_sentence(fault_engine, model, error, why):  # noqa: F811

@@ -1,4 +1,4 @@
-"""With OpenAI's own client, a real uvicorn and a real engine."""
+"""With OpenAI's own client, a real uvicorn and the real engine."""
 
 import concurrent.futures
 import json
@@ -204,6 +204,13 @@ def test_a_failing_engine_is_told_and_stored(http, fault_engine, faulty, model, 
     assert "engine" in answer.json()["error"]["message"]
     served = ServedResponse.objects.get()
     assert (served.status, served.error) == ("failed", answer.json()["error"]["message"])
+
+
+def test_a_conversation_that_does_not_fit_into_the_model_is_the_callers_to_shorten(client, production):
+    with pytest.raises(openai.BadRequestError, match="Shorten the conversation") as refused:
+        client.chat.completions.create(model="answers", messages=ASK, max_tokens=4000)
+    assert refused.value.code == "context_length_exceeded"
+    assert "retry-after" not in refused.value.response.headers
 
 
 def test_an_engine_that_is_down_is_503(http, fault_engine, faulty):
