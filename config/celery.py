@@ -4,24 +4,28 @@ import os
 
 from celery import Celery
 from celery.schedules import schedule
-from django.conf import settings
+
+from config.env import env_int
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+# Not from the settings: importing this package must not load them, the gateway has settings of its own.
+SWEEP_SECONDS = env_int("SWEEP_SECONDS", 10)
 
 app = Celery("accord")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
 app.conf.beat_schedule = {
-    "sweep runs": {"task": "training.tasks.sweep_runs_task", "schedule": schedule(settings.SWEEP_SECONDS)},
-    "sweep sampling": {"task": "training.tasks.sweep_sampling_task", "schedule": schedule(settings.SWEEP_SECONDS)},
+    "sweep runs": {"task": "training.tasks.sweep_runs_task", "schedule": schedule(SWEEP_SECONDS)},
+    "sweep sampling": {"task": "training.tasks.sweep_sampling_task", "schedule": schedule(SWEEP_SECONDS)},
     "start due retraining": {
         "task": "training.tasks.start_due_retraining_task",
-        "schedule": schedule(settings.SWEEP_SECONDS),
+        "schedule": schedule(SWEEP_SECONDS),
     },
-    "expire leases": {"task": "labeling.tasks.expire_leases_task", "schedule": schedule(settings.SWEEP_SECONDS)},
+    "expire leases": {"task": "labeling.tasks.expire_leases_task", "schedule": schedule(SWEEP_SECONDS)},
     "turn feedback into items": {
         "task": "serving.tasks.sweep_feedback_task",
-        "schedule": schedule(settings.SWEEP_SECONDS),
+        "schedule": schedule(SWEEP_SECONDS),
     },
 }

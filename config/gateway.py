@@ -4,7 +4,8 @@ import os
 
 from django.core.handlers.asgi import ASGIHandler
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.gateway_settings")
+# Set, not defaulted: importing `config` has named the web's settings for Celery.
+os.environ["DJANGO_SETTINGS_MODULE"] = "config.gateway_settings"
 
 import django  # noqa: E402 - the settings module must be named first
 
