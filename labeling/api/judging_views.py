@@ -1,5 +1,7 @@
 """Judging over the API: the next item, and what becomes of it."""
 
+from typing import Any
+
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
@@ -62,7 +64,7 @@ class AssignmentJudgement(APIView):
         said = dict(given.validated_data)
         del said["kind"]
         stored = services.submit_comparison(assignment=assignment, by=member, **said)
-        answer = {"judgement": StoredJudgementSerializer(stored).data}
+        answer: dict[str, Any] = {"judgement": StoredJudgementSerializer(stored).data}
         if request.query_params.get("next", "") in ("1", "true"):
             project = assignment.project
             is_open = not (project.paused_at or project.archived_at)

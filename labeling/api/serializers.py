@@ -89,12 +89,12 @@ class MessageSerializer(serializers.Serializer[Any]):
 
 
 class ShownResponseSerializer(serializers.Serializer[Any]):
-    label = serializers.ChoiceField(choices=["a", "b"])
+    label = serializers.ChoiceField(choices=["a", "b"])  # type: ignore[assignment]
     text = serializers.CharField()
 
 
 class AssignmentSerializer(serializers.ModelSerializer[Assignment]):
-    """What to show, and nothing that names a model: no ids of responses either, since their order tells who came first."""
+    """What to show, and nothing that names a model: no ids of responses either, their order tells who came first."""
 
     project = serializers.IntegerField(source="project_id")
     item = serializers.IntegerField(source="item_id")

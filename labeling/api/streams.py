@@ -32,8 +32,10 @@ def _read(request: HttpRequest) -> Iterator[bytes]:
     elif request.META.get("wsgi.input_terminated"):
         # Sent in chunks: Django takes a body without a length for an empty one, the server knows where it ends.
         source = request.META["wsgi.input"]
-    else:
+    elif "Transfer-Encoding" in request.headers:
         raise LengthNeeded("Send a Content-Length, so that it is known when all has arrived.")
+    else:
+        return
     total = 0
     while chunk := _read_chunk(source):
         total += len(chunk)

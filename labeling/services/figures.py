@@ -42,7 +42,7 @@ class ProjectFigures:
 
 _COUNTS = """
 WITH prompts AS (
-    SELECT count(*) AS prompts, count(*) FILTER (WHERE held_out) AS held_out
+    SELECT count(*) AS prompts, count(*) FILTER (WHERE held_out) AS held_out_prompts
     FROM labeling_prompt WHERE project_id = %(p)s
 ), responses AS (
     SELECT count(*) AS responses FROM labeling_response r JOIN labeling_prompt p ON p.id = r.prompt_id
@@ -71,7 +71,8 @@ def project_figures(project: Project) -> ProjectFigures:
     days = [today - timedelta(days=back) for back in reversed(range(DAYS))]
     with connection.cursor() as cursor:
         cursor.execute(_COUNTS, {"p": project.pk})
-        counts: Any = cursor.fetchone()
+        names = [column[0] for column in cursor.description]
+        counts: dict[str, Any] = dict(zip(names, cursor.fetchone(), strict=True))
         cursor.execute(_PER_DAY, [project.pk, days[0]])
         found = dict(cursor.fetchall())
-    return ProjectFigures(*counts, [(day, found.get(day, 0)) for day in days])
+    return ProjectFigures(**counts, per_day=[(day, found.get(day, 0)) for day in days])

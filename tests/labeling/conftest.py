@@ -8,8 +8,10 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.test import Client
 
 from accounts.models import Membership
+from accounts.tokens import create_token
 from labeling.models import Assignment, Comparison, Project
 from labeling.services import ImportReport, import_records, lease_next, submit_comparison
 
@@ -55,3 +57,25 @@ def reference_data() -> Path:
     if not path.is_dir():
         pytest.skip(f"No reference data at {path}: set ACCORD_REFERENCE_DATA to the folder that holds it.")
     return path
+
+
+class Api:
+    """The REST API as one member uses it, by a token."""
+
+    def __init__(self, member: Membership, scopes: list[str] | None = None) -> None:
+        _, text = create_token(by=member, name="tests", scopes=scopes)
+        self.client = Client(headers={"Authorization": f"Bearer {text}"})
+
+    def get(self, path: str, **query: Any) -> Any:
+        return self.client.get(f"/api/v1{path}", query_params=query)
+
+    def post(self, path: str, body: Any = None, **options: Any) -> Any:
+        body = {} if body is None else body
+        return self.client.post(f"/api/v1{path}", body, content_type="application/json", **options)
+
+    def patch(self, path: str, body: Any) -> Any:
+        return self.client.patch(f"/api/v1{path}", body, content_type="application/json")
+
+    def send(self, path: str, lines: bytes, **headers: str) -> Any:
+        """An upload of NDJSON."""
+        return self.client.post(f"/api/v1{path}", lines, content_type="application/x-ndjson", headers=headers)
