@@ -55,6 +55,9 @@ def load_base(base_dir: Path) -> PreTrainedModel:
     check_model_directory(base_dir)
     os.environ["HF_HUB_OFFLINE"] = "1"
     model: Any = AutoModelForCausalLM.from_pretrained(base_dir, dtype=working_dtype(base_dir), use_safetensors=True)
+    # Generation multiplies the last column of its prompts, a strided view, by the output layer; torch then copies that
+    # layer for every row (hundreds of megabytes each). A contiguous input makes it one plain matrix product.
+    model.get_output_embeddings().register_forward_pre_hook(lambda _, inputs: (inputs[0].contiguous(),))
     return cast(PreTrainedModel, model.to(device()).eval())
 
 
