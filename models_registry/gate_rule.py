@@ -15,19 +15,24 @@ REWARD_MODEL_ACCURACY = "reward_model_accuracy"
 
 @dataclass(frozen=True)
 class Term:
-    """The lower end of the metric's interval must lie above the bound."""
+    """The lower end of the metric's interval must lie above the bound. `found` is its sentence."""
 
     title: str
     metric: str
     bound: float
-    measures: str
+    found: str
+    missing: str
 
 
 TERMS = (
-    Term("Beats its parent", WIN_RATE, 0.5, "share of held-out prompts on which its answer is preferred"),
+    Term(
+        "Beats its parent", WIN_RATE, 0.5, "Its answer is preferred on {value} of held-out prompts",
+        "Not measured: on how many held-out prompts its answer is preferred. Run an evaluation.",
+    ),
     Term(
         "Its reward model can tell", REWARD_MODEL_ACCURACY, 0.5,
-        "share of held-out judgements that the reward model it was trained with agrees with",
+        "The reward model that trained it agrees with {value} of held-out judgements",
+        "Not measured: with how many held-out judgements its reward model agrees. Run an evaluation.",
     ),
 )  # fmt: skip
 
@@ -48,7 +53,7 @@ def _judge(term: Term, evaluation: Evaluation | None, compared_with: int | None)
         "value": None, "low": None, "high": None, "n": None, "evaluation_id": None,
     }  # fmt: skip
     if evaluation is None:
-        return verdict | {"sentence": f"Not measured: the {term.measures}. Run an evaluation."}
+        return verdict | {"sentence": term.missing}
     verdict |= {
         "value": evaluation.value, "low": evaluation.low, "high": evaluation.high,
         "n": evaluation.n, "evaluation_id": evaluation.pk,
@@ -56,8 +61,8 @@ def _judge(term: Term, evaluation: Evaluation | None, compared_with: int | None)
     if term.metric == WIN_RATE and (compared_with is None or evaluation.against_id != compared_with):
         return verdict | {"sentence": "The win rate is not against the version's parent. Run an evaluation."}
     holds = evaluation.low > term.bound
-    interval = f"{evaluation.low:.0%} to {evaluation.high:.0%}, {evaluation.n} cases"
-    found = f"The {term.measures} is {evaluation.value:.0%} ({interval})"
-    surely = "surely" if holds else "not surely"
-    after = "." if holds else ": more evidence or training is needed."
-    return verdict | {"holds": holds, "sentence": f"{found}, {surely} above {term.bound:.0%}{after}"}
+    found = term.found.format(value=f"{evaluation.value * 100:.0f} %")
+    interval = f"{evaluation.low * 100:.0f} to {evaluation.high * 100:.0f} %, {evaluation.n} cases"
+    bound = f"{term.bound * 100:.0f} %"
+    judged = f"surely above {bound}." if holds else f"not surely above {bound}. Train further, or evaluate on more."
+    return verdict | {"holds": holds, "sentence": f"{found} ({interval}): {judged}"}

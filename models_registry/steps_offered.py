@@ -44,7 +44,10 @@ def steps_of(version: ModelVersion, by: Membership, sent: StepForm | None = None
             continue
         if version.kind not in SERVABLE and to_stage != Stage.RETIRED:
             continue
-        form = form_class(to_stage)(initial={"to_stage": to_stage}, auto_id=f"id_{to_stage}_%s")
+        initial: dict[str, object] = {"to_stage": to_stage}
+        if version.canary_share:
+            initial["canary_share"] = round(version.canary_share * 100)
+        form = form_class(to_stage)(initial=initial, auto_id=f"id_{to_stage}_%s")
         if sent is not None and sent.data.get("to_stage") == to_stage:
             form = sent
         steps.append(Step(to_stage, label, form, _refusal(version, by, to_stage)))

@@ -35,7 +35,7 @@ def test_the_gate_opens_when_every_interval_clears_its_bound(version):
     open_the_gate(version)
     verdict = judge_gate(version=version)
     assert verdict.is_open
-    assert all(term["evaluation_id"] and "surely above 50%" in term["sentence"] for term in verdict.terms)
+    assert all(term["evaluation_id"] and ": surely above 50 %." in term["sentence"] for term in verdict.terms)
 
 
 @pytest.mark.parametrize("low", [0.5, 0.49])
@@ -44,7 +44,7 @@ def test_a_win_rate_whose_interval_reaches_one_half_does_not_open_it(version, lo
     record_evaluation(version=version, metric="win_rate", value=0.7, low=low, high=0.8, n=20)
     verdict = judge_gate(version=version)
     assert not verdict.is_open
-    assert "not surely above 50%" in verdict.terms[0]["sentence"]
+    assert "not surely above 50 %" in verdict.terms[0]["sentence"]
 
 
 def test_a_win_rate_against_somebody_else_does_not_count(alice, project, tmp_path, version):

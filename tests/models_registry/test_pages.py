@@ -48,7 +48,7 @@ def test_the_page_tells_lineage_gate_and_why_a_step_is_not_possible(browser, fam
     assert child.artifact_hash in page
     assert "Run 4" in page
     assert "Promote to production: not possible now" in page
-    assert "Not measured: the share of held-out prompts" in page
+    assert "Not measured: on how many held-out prompts" in page
 
 
 def test_the_page_tells_evaluations_with_their_intervals_and_offers_the_steps(browser, family):
@@ -56,7 +56,7 @@ def test_the_page_tells_evaluations_with_their_intervals_and_offers_the_steps(br
     open_the_gate(child)
     page = text_of(browser.get(f"/versions/{child.pk}/"))
     assert "0.600 to 0.800" in page
-    assert "70% (60% to 80%, 100 cases), surely above 50%." in page
+    assert "70 % of held-out prompts (60 to 80 %, 100 cases): surely above 50 %." in page
     assert "not possible now" not in page
 
 
