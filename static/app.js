@@ -42,6 +42,20 @@
   });
   for (const element of document.querySelectorAll("[data-without-script]")) element.hidden = true;
 
+  // A whole page where a part was asked for is the sign-in page, or a refusal of an old form: say so, keep what is here.
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const { xhr, target } = event.detail;
+    if (!event.detail.shouldSwap || target === document.body || !/^\s*<!doctype/i.test(xhr.responseText)) return;
+    event.detail.shouldSwap = false;
+    const note = document.createElement("p");
+    note.className = "note warn";
+    const link = document.createElement("a");
+    link.href = location.href;
+    link.textContent = "Reload the page";
+    note.append(/\/sign-in\//.test(xhr.responseURL) ? "You are signed out. " : "This page is too old to go on with. ", link, ".");
+    document.getElementById("messages").replaceChildren(note);
+  });
+
   document.querySelector(".tabs [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
 
   const unreachable = (event) => event.detail.requestConfig?.verb !== "get" && announce("The server cannot be reached. Nothing was changed; try again in a moment.");

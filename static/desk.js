@@ -171,7 +171,9 @@
     if ($("[data-keys]").open) return;
     if (event.key === "Escape" && event.target.matches?.("#reason")) { event.target.blur(); card().focus(); return; }
     if (typing(event.target)) return;
-    const key = event.key.toLowerCase();
+    // On some keyboards the digits need Shift: the place of the key counts as well as its sign.
+    const place = event.shiftKey ? null : /^Digit(\d)$/.exec(event.code);
+    const key = place ? place[1] : event.key.toLowerCase();
     const radio = /^[0-9x]$/.test(key) && form()?.querySelector(`input[data-key="${key === "x" ? "0" : key}"]`);
     if (radio) choose(radio);
     else if (key === "enter" && chosen() && !event.target.closest?.("a, button, summary, label")) send();

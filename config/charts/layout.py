@@ -8,9 +8,9 @@ from typing import Any
 
 from config.charts.scale import Scale, round_ticks, tick_text
 
-WIDTH, HEIGHT = 560, 260
-LEFT, RIGHT, TOP, BOTTOM = 56, 28, 12, 44
-# Beyond this many points a line on 560 pixels gains nothing and the page grows: others are left out evenly.
+WIDTH, HEIGHT = 480, 240
+LEFT, RIGHT, TOP, BOTTOM = 54, 26, 12, 42
+# Beyond this many points a line on 480 pixels gains nothing and the page grows: others are left out evenly.
 MAX_POINTS = 400
 MAX_TABLE_ROWS = 200
 # Lines differ in their dashes too, so that colour alone tells nothing.
@@ -66,7 +66,7 @@ def lay_out(series: Sequence[dict[str, Any]]) -> Chart:
     ys = [value for _, points in named for point in points for value in point[1:] if value is not None]
     if not xs or not ys:
         return Chart()
-    x_marks = _time_ticks(min(xs), max(xs)) if is_time else _number_ticks(min(xs), max(xs), 6)
+    x_marks = _time_ticks(min(xs), max(xs)) if is_time else _number_ticks(min(xs), max(xs), 5)
     y_marks = _number_ticks(min(ys), max(ys), 5)
     x_low, x_high = (min(xs), max(xs)) if is_time and min(xs) < max(xs) else (x_marks[0][0], x_marks[-1][0])
     if not is_time and min(xs) < max(xs):

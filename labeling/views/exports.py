@@ -27,6 +27,8 @@ def project_export(request: MemberRequest, project_id: int) -> StreamingHttpResp
     if wanted not in FORMATS:
         raise Http404(f"There is no format {wanted}.")
     end, content_type, _ = FORMATS[wanted]
-    response = StreamingHttpResponse(services.iter_export(project=project, format=wanted), content_type=content_type)
+    response = StreamingHttpResponse(
+        services.iter_export(project=project, format=wanted, by=request.member), content_type=content_type
+    )
     response.headers["Content-Disposition"] = f'attachment; filename="{project.slug}.{end}"'
     return response

@@ -38,7 +38,13 @@ def snapshot(request: MemberRequest, project_id: int, snapshot_id: int) -> HttpR
     )
     # The manifest names every judgement: the page shows how many, the file on disk has them.
     manifest = {name: value for name, value in found.manifest.items() if not isinstance(value, list)}
-    context = {"project": project, "tab": "snapshots", "snapshot": found, "manifest": manifest}
+    context = {
+        "project": project,
+        "tab": "snapshots",
+        "snapshot": found,
+        "files": manifest.pop("files", {}),
+        "manifest": manifest,
+    }
     return render(request, "labeling/snapshot.html", context)
 
 

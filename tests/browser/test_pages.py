@@ -129,3 +129,13 @@ def test_a_viewer_meets_no_button_that_would_be_refused(open_page, busy, alice):
     page.wait_for_load_state("networkidle")
     for word in ("Judge", "Import", "Settings", "Members", "Start training", "Freeze", "Export"):
         assert page.get_by_role("link", name=word).count() + page.get_by_role("button", name=word).count() == 0, word
+
+
+def test_a_part_of_a_page_that_meets_the_sign_in_page_says_so_and_keeps_the_page(open_page, items, alice):
+    page = open_page(alice, f"/projects/{items.pk}/")
+    page.wait_for_load_state("networkidle")
+    page.context.clear_cookies()
+    page.evaluate(f"htmx.ajax('GET', '/projects/{items.pk}/agreement/', {{target: 'main section'}})")
+    expect(page.locator("#messages")).to_contain_text("You are signed out.")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Answers")
+    assert page.locator("input[type=password]").count() == 0

@@ -219,3 +219,11 @@ def test_every_page_sends_the_policy_that_forbids_inline_scripts(client, filled,
         assert "script-src 'self'" in answer.headers["Content-Security-Policy"]
         html = answer.content.decode()
         assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=", html)
+
+
+def test_a_pasted_text_that_is_too_large_is_told_in_words(client, project, alice, settings):
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1000
+    client.force_login(alice.user)
+    answer = client.post(f"/projects/{project.pk}/import/", {"pasted": "x" * 5000})
+    assert answer.status_code == 400
+    assert "send a large text as a file" in answer.content.decode()
