@@ -47,7 +47,8 @@ def add_items(project_id: int, count: int, overlap: int) -> None:
                           now()
                    FROM generate_series(1, %(count)s) n RETURNING id
                ), responses AS (
-                   INSERT INTO labeling_response (prompt_id, text, content_hash, origin, model_name, sampling, created_at)
+                   INSERT INTO labeling_response (prompt_id, text, content_hash, origin, model_name, sampling,
+                                                  created_at)
                    SELECT id, 'Answer ' || place, place::text, 'import', '', '{}', now()
                    FROM prompts, generate_series(0, 1) place RETURNING id, prompt_id, content_hash
                ), items AS (
@@ -58,7 +59,8 @@ def add_items(project_id: int, count: int, overlap: int) -> None:
                    FROM responses GROUP BY prompt_id RETURNING id, prompt_id
                )
                INSERT INTO labeling_itemresponse (item_id, response_id, position)
-               SELECT items.id, responses.id, responses.content_hash::int FROM items JOIN responses USING (prompt_id)""",
+               SELECT items.id, responses.id, responses.content_hash::int
+               FROM items JOIN responses USING (prompt_id)""",
             {"project": project_id, "count": count, "overlap": overlap},
         )
         cursor.execute("ANALYZE")

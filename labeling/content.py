@@ -1,12 +1,14 @@
 """What a prompt, a response and metadata may hold. Shared by the import, the API and the services."""
 
 import math
+import re
 from typing import Any
 
 from labeling.errors import BadContent
 
 ROLES = ("system", "user", "assistant")
 MAX_METADATA_DEPTH = 20
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def check_text(value: Any, what: str) -> str:
@@ -19,8 +21,7 @@ def check_text(value: Any, what: str) -> str:
         raise BadContent(f"{what} must be text in quotes, not {describe(value)}.")
     if "\x00" in value:
         raise BadContent(f"{what} holds a NUL character (\\u0000). Remove it.")
-    # ASCII holds no surrogates, and is told apart without a copy.
-    if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+    if not value.isascii() and _SURROGATE.search(value):
         raise BadContent(f"{what} holds half of a surrogate pair (\\ud800 to \\udfff). Write the whole character.")
     return value
 
@@ -53,7 +54,8 @@ def _check_message(message: Any, number: int) -> dict[str, str]:
     if role not in ROLES:
         raise BadContent(f"{where} has the role {str(role)[:40]!r}. Use one of {', '.join(ROLES)}.")
     content = check_text(message["content"], f"The content of message {number}")
-    if not content or content.isspace():
+    # An assistant that said nothing is a real turn; a question that asks nothing is a mistake in the file.
+    if role != "assistant" and (not content or content.isspace()):
         raise BadContent(f"{where} is empty.")
     return {"role": role, "content": content}
 

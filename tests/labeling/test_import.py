@@ -111,6 +111,8 @@ def test_a_line_that_cannot_be_taken_is_told_with_its_number_and_reason(send, li
 
 
 def test_an_empty_answer_is_a_real_one(send):
+    turns = [{"role": role, "content": text} for role, text in (("user", "a"), ("assistant", ""), ("user", "b"))]
+    assert send(json.dumps({"prompt": turns}).encode()).created == 1
     assert send(b'{"prompt": "a", "responses": [{"text": ""}, {"text": "b"}]}').items_made == 1
 
 

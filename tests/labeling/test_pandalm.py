@@ -12,7 +12,8 @@ from labeling.models import Comparison
 from tests.cast import make_member
 from tests.labeling.conftest import Api
 
-# Real commits, as in production: thousands of savepoints in one transaction lock the project's row in ever longer lists.
+# Real commits, as in production: in one transaction thousands of savepoints would lock the project's row in ever
+# longer lists.
 pytestmark = pytest.mark.django_db(transaction=True)
 
 ANNOTATORS = ("annotator1", "annotator2", "annotator3")
