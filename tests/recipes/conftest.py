@@ -6,7 +6,7 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ def snapshot(tmp_path_factory) -> Path:
 
     prompts = [{"prompt_id": i, "prompt": [{"role": "user", "content": f"What about {words(3)}?"}]} for i in range(40)]
     for part, mine in (("train", prompts[:28]), ("held_out", prompts[28:])):
-        rows = []
+        rows: list[dict[str, Any]] = []
         for prompt in mine * 3:
             first, second = words(chance.randint(2, 12)), words(chance.randint(2, 12))
             gain = len(second) - len(first) + chance.gauss(0, 8)
@@ -75,7 +75,7 @@ def reward_dir(tiny, snapshot, tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def start(tmp_path) -> Callable[..., subprocess.Popen[str]]:
+def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Start a recipe as the application would; killed at the end of the test."""
     started: list[subprocess.Popen[str]] = []
 

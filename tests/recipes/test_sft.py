@@ -1,6 +1,7 @@
 """Demonstrations are learned, and a killed run ends where an undisturbed one does."""
 
 import json
+from typing import Any
 
 import pytest
 import torch
@@ -16,7 +17,7 @@ def weights(directory):
 
 
 def test_a_run_killed_halfway_ends_with_the_same_adapter(tmp_path, tiny, demonstrations, start):
-    config = {
+    config: dict[str, Any] = {
         "base_dir": str(tiny), "demonstrations": str(demonstrations), "base_sha256": "f00d", "epochs": 10,
         "learning_rate": 0.01, "checkpoint_steps": 3,
     }  # fmt: skip
@@ -40,7 +41,7 @@ def test_a_run_killed_halfway_ends_with_the_same_adapter(tmp_path, tiny, demonst
 
 
 def test_other_settings_do_not_go_on_from_a_checkpoint(tmp_path, tiny, demonstrations):
-    config = {"base_dir": str(tiny), "demonstrations": str(demonstrations), "checkpoint_steps": 1}
+    config: dict[str, Any] = {"base_dir": str(tiny), "demonstrations": str(demonstrations), "checkpoint_steps": 1}
     sft(Run(tmp_path), Config(**config, epochs=1))
     with pytest.raises(RecipeError, match="other settings"):
         sft(Run(tmp_path), Config(**config, epochs=2))
