@@ -10,6 +10,15 @@ from labeling.models import SelectionPolicy
 FLAGS = [("unsafe", "Unsafe or harmful"), ("personal_data", "Shows personal data"), ("unreadable", "Cannot be read")]
 
 
+def _number(label: str, low: int, high: int | None, help_text: str, **more: Any) -> forms.IntegerField:
+    """A whole number in a range, whose refusal says the range."""
+    said = f"Use a whole number from {low} to {high}." if high else f"Use a whole number of {low} or more."
+    messages = {"invalid": said, "min_value": said, "max_value": said}
+    return forms.IntegerField(
+        label=label, min_value=low, max_value=high, help_text=help_text, error_messages=messages, **more
+    )
+
+
 class ProjectForm(forms.Form):
     name = forms.CharField(max_length=120)
     purpose = forms.CharField(
@@ -23,28 +32,28 @@ class ProjectForm(forms.Form):
         required=False,
         widget=forms.Textarea(attrs={"rows": 12}),
         help_text="Markdown. They stand beside every item.",
-        max_length=40_000,
+        max_length=20_000,
     )
-    overlap = forms.IntegerField(
-        label="People per item",
-        min_value=1,
-        max_value=20,
+    overlap = _number(
+        "People per item",
+        1,
+        20,
+        "How many judge the same item. With 2 or more, agreement can be measured.",
         initial=1,
-        help_text="How many judge the same item. With 2 or more, agreement can be measured.",
     )
-    lease_minutes = forms.IntegerField(
-        label="Minutes an item is kept for one person",
-        min_value=1,
-        max_value=1440,
+    lease_minutes = _number(
+        "Minutes an item is kept for one person",
+        1,
+        1440,
+        "While the page is open it is kept on; after that others may have it.",
         initial=15,
-        help_text="While the page is open it is kept on; after that others may have it.",
     )
-    held_out_percent = forms.IntegerField(
-        label="Percent of prompts held out",
-        min_value=5,
-        max_value=50,
+    held_out_percent = _number(
+        "Percent of prompts held out",
+        5,
+        50,
+        "Never trained on, so that a new version can be measured. It holds for prompts added from now on.",
         initial=20,
-        help_text="Never trained on, so that a new version can be measured. It holds for prompts added from now on.",
     )
     selection_policy = forms.ChoiceField(
         label="Order of items",
@@ -52,11 +61,12 @@ class ProjectForm(forms.Form):
         initial=SelectionPolicy.RANDOM,
         help_text="Random items tell what the whole project is like.",
     )
-    retrain_after = forms.IntegerField(
-        label="Retrain after so many new judgements",
+    retrain_after = _number(
+        "Retrain after so many new judgements",
+        10,
+        None,
+        "Leave it empty to retrain only when somebody presses the button.",
         required=False,
-        min_value=10,
-        help_text="Leave it empty to retrain only when somebody presses the button.",
     )
 
 

@@ -79,7 +79,7 @@ def test_a_wrong_setting_is_told_beside_its_field_and_what_was_typed_stays(clien
     answer = client.post("/projects/new/", {"name": "Recipes", "overlap": 99, "guidelines": "Be kind"})
     page = answer.content.decode()
     assert answer.status_code == 422
-    assert "less than or equal to 20" in page
+    assert "Use a whole number from 1 to 20." in page
     assert "Be kind" in page
     assert not Project.objects.exists()
 
