@@ -66,7 +66,7 @@ def verified_path(sha256: str) -> Path:
     if not sha256 or not directory.is_dir():
         raise ArtifactDamaged(
             f"The artifact {sha256[:12] or '(none)'} is not in the model store. "
-            f"Restore {settings.MODELS_DIR} from a backup."
+            "Restore the directory models/ of the data directory from a backup."
         )
     # One at a time: the others find it verified instead of reading the same gigabytes.
     with _verifying:
@@ -156,7 +156,7 @@ def _verify(directory: Path, sha256: str) -> None:
     wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
     raise ArtifactDamaged(
         f"The artifact {sha256[:12]} is damaged: {', '.join(wrong[:5]) or 'its content'} changed after it was stored. "
-        f"Restore {directory} from a backup, or train the version again."
+        f"Restore models/{sha256} in the data directory from a backup, or train the version again."
     )
 
 

@@ -11,7 +11,7 @@ from serving.gateway.answering import Answer, begin_answer
 from serving.gateway.database import in_database
 from serving.gateway.events import with_error_event
 from serving.gateway.feedback import store_feedback
-from serving.gateway.listing import list_models
+from serving.gateway.listing import list_models, show_model
 
 
 @csrf_exempt
@@ -44,6 +44,13 @@ async def _events(answer: Answer) -> AsyncIterator[str]:
 async def models(request: HttpRequest) -> HttpResponseBase:
     """GET /v1/models: the projects that have a version in production."""
     return JsonResponse({"object": "list", "data": await in_database(list_models, request)})
+
+
+@csrf_exempt
+@require_GET
+async def model(request: HttpRequest, slug: str) -> HttpResponseBase:
+    """GET /v1/models/<project>."""
+    return JsonResponse(await in_database(show_model, request, slug))
 
 
 @csrf_exempt

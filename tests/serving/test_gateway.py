@@ -105,6 +105,9 @@ def test_an_answer_whose_client_leaves_is_stored_as_interrupted(http, fault_engi
 
 def test_the_models_are_the_callers_served_projects(client, production, charlie, gateway):
     assert [model.id for model in client.models.list()] == ["answers"]
+    assert client.models.retrieve("answers").owned_by == "acme"
+    with pytest.raises(openai.NotFoundError):
+        client.models.retrieve("other")
     _, theirs = create_token(by=charlie, name="t")
     with openai.OpenAI(base_url=gateway, api_key=theirs, max_retries=0) as other:
         assert list(other.models.list()) == []
