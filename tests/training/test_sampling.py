@@ -1,5 +1,6 @@
 """Sampling through a real HTTP server that plays the engine, well and badly."""
 
+import sys
 import threading
 
 import pytest
@@ -91,7 +92,8 @@ def test_a_text_that_another_version_gave_before_still_makes_a_pair(job, project
 
     for prompt in prompts:
         store_response(prompt=prompt, text="Old", origin="import", model_name="other")
-    engine.answer = lambda body: "Old" if len(engine.asked) % 2 else f"New {len(engine.asked)}"
+    first = lambda body: sum(each["messages"] == body["messages"] for each in engine.asked) == 1  # noqa: E731
+    engine.answer = lambda body: "Old" if first(body) else f"New {len(engine.asked)}"
     assert _run(job).done == 12
     assert Item.objects.filter(project=project).count() == 12
 
@@ -149,6 +151,23 @@ def test_a_job_whose_worker_was_killed_goes_on_where_it_was(job, engine):
     asked = len(engine.asked)
     services.run_sampling(job=claimed)  # the killed one was only asleep: it finds that the job is no longer its own
     assert (SamplingJob.objects.get().status, len(engine.asked)) == (RunStatus.SUCCEEDED, asked)
+
+
+def test_a_long_job_makes_room_for_others_and_goes_on(job, engine, monkeypatch):
+    monkeypatch.setattr(sys.modules["training.services.run_sampling"], "SLICE_SECONDS", 0)
+    job = _run(job)
+    assert job.status == RunStatus.QUEUED
+    assert 0 < job.done < 12
+    for _ in range(12):
+        job = _run(job)
+    assert (job.status, job.done, len(engine.asked)) == (RunStatus.SUCCEEDED, 12, 24), "something was asked twice"
+
+
+def test_a_slice_without_a_pair_ends_the_job_instead_of_asking_for_ever(job, engine, monkeypatch):
+    monkeypatch.setattr(sys.modules["training.services.run_sampling"], "SLICE_SECONDS", 0)
+    engine.answer = lambda body: "Always the same"
+    job = _run(job)
+    assert (job.status, job.done, job.failed) == (RunStatus.SUCCEEDED, 0, 12)
 
 
 def test_a_cancel_stops_it_and_keeps_what_is_there(job, alice, engine, project):

@@ -1,6 +1,7 @@
 """Having a version answer a project's prompts through the engine, from wherever an earlier attempt stopped."""
 
 import random
+import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from labeling.models import Prompt
 from models_registry.engine import EngineEndpoint, complete, endpoint_of
 from models_registry.errors import EngineUnavailable
 from models_registry.models import ModelVersion
+from training.enqueue import enqueue_sampling
 from training.errors import IllegalMove
 from training.models import RunStatus, SamplingJob
 from training.services.answer_prompt import Answers, Ask, collect_answers, make_pairs, store_answers
@@ -22,6 +24,8 @@ from training.states import move_status
 
 # The first prompts go alone, so that somebody can begin to judge at once.
 FIRST_PROMPTS = 2
+# After so long a job goes to the end of the queue: the workers also expire leases and sweep.
+SLICE_SECONDS = 90.0
 MAX_ERRORS = 8
 MAX_BARREN_ATTEMPTS = 6
 BACKOFF_SECONDS = (5, 10, 20, 40, 80, 160, 300)
@@ -34,9 +38,12 @@ class Attempt:
     waiting: list[int]
     done: int
     answered: int = 0
+    paired: int = 0
     failed: int = 0
     errors: list[AccordError] = field(default_factory=list)
     errors_in_a_row: int = 0
+    # Prompts of `waiting` that were not asked for want of time.
+    postponed: int = 0
 
     @property
     def is_hopeless(self) -> bool:
@@ -86,8 +93,8 @@ def _plan(job: SamplingJob) -> Attempt:
     # Responses without their item came by another way than this job, which stores both together.
     for prompt in answered.exclude(items__responses__version_id=job.version_id):
         make_pairs(job, prompt)
-    # Held-out prompts and others mixed, in the same order in every attempt.
-    random.Random(job.pk).shuffle(waiting)
+    # Held-out prompts and others mixed; another order each time, so that a few bad ones do not always come first.
+    random.Random(f"{job.pk}/{job.fence}").shuffle(waiting)
     done = answered.count()
     job.total = done + len(waiting)
     return Attempt(waiting=waiting, done=done)
@@ -100,6 +107,7 @@ def _answer_all(job: SamplingJob, attempt: Attempt, endpoint: EngineEndpoint) ->
     pool, requests = ThreadPoolExecutor(width), ThreadPoolExecutor(settings.ENGINE_CONCURRENCY)
     ask = _asker(job, endpoint, requests)
     prompts = iter(attempt.waiting)
+    deadline = time.monotonic() + SLICE_SECONDS
     asked: dict[Future[Answers], Prompt] = {}
     try:
         while True:
@@ -110,6 +118,8 @@ def _answer_all(job: SamplingJob, attempt: Attempt, endpoint: EngineEndpoint) ->
                 wanted = job.responses_per_prompt - len(known)
                 asked[pool.submit(collect_answers, prompt, known, wanted, ask)] = prompt
                 room -= 1
+            if attempt.answered and time.monotonic() > deadline:
+                attempt.postponed += sum(1 for _ in prompts)
             if not asked:
                 return True
             ended, _ = wait(asked, timeout=1, return_when=FIRST_COMPLETED)
@@ -155,6 +165,7 @@ def _take(job: SamplingJob, attempt: Attempt, prompt: Prompt, future: "Future[An
     attempt.answered += 1
     if store_answers(job, prompt, answers):
         attempt.done += 1
+        attempt.paired += 1
     else:
         attempt.failed += 1
 
@@ -173,12 +184,18 @@ def _beat(job: SamplingJob, attempt: Attempt) -> bool:
 
 
 def _settle(job: SamplingJob, attempt: Attempt) -> None:
+    # A slice without a single pair: what is left cannot be answered twice, and would be asked for ever.
+    if attempt.postponed and attempt.paired and not attempt.is_hopeless:
+        move_status(job, to=RunStatus.QUEUED, attempts=0, next_attempt_at=None, error="")
+        enqueue_sampling(job.pk)
+        return
     if not attempt.errors:
+        failed = attempt.failed + attempt.postponed
         sentence = (
-            f"{attempt.failed} prompt{'s' if attempt.failed != 1 else ''} got fewer than two different answers; there "
+            f"{failed} prompt{'s' if failed != 1 else ''} got fewer than two different answers; there "
             "is nothing to compare there. A higher temperature helps."
         )
-        move_status(job, to=RunStatus.SUCCEEDED, error=sentence if attempt.failed else "", next_attempt_at=None)
+        move_status(job, to=RunStatus.SUCCEEDED, failed=failed, error=sentence if failed else "", next_attempt_at=None)
         return
     error = attempt.errors[-1]
     barren = 0 if attempt.answered else job.attempts + 1
