@@ -74,7 +74,8 @@ class ModelVersion(models.Model):
                 fields=["run_id", "kind"], condition=Q(run_id__isnull=False), name="one_version_a_run_and_kind"
             ),
             models.UniqueConstraint(
-                fields=["project_id", "kind", "stage"],
+                # Whatever its kind: a base and a policy do not answer side by side.
+                fields=["project_id", "stage"],
                 condition=Q(stage__in=["canary", "production"]),
                 name="one_version_a_serving_stage",
             ),

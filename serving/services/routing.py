@@ -45,8 +45,6 @@ def choose_route(*, project: Project, sticky_key: str) -> Route:
         )
         .select_related("base")
         .annotate(spell_id=Subquery(spell.values("pk")[:1]))
-        # Should a base and a policy ever both be there, the later one answers.
-        .order_by("pk")
     }
     production, canary = serving.get(Stage.PRODUCTION), serving.get(Stage.CANARY)
     if production is None:

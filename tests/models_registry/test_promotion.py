@@ -1,7 +1,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection
 
 from accounts.errors import AccordError, Invalid, NotPermitted
 from accounts.models import AuditEvent
@@ -80,6 +80,13 @@ def test_one_canary_at_a_time(alice, project, tmp_path, first, better):
     open_the_gate(other)
     with pytest.raises(PromotionLost, match="is the canary already"):
         promote_version(version=other, by=alice, to_stage="canary", reason="me too", canary_share=0.1)
+
+
+@pytest.mark.parametrize("kind", ["base", "policy"])
+def test_the_database_itself_refuses_a_second_version_in_production(alice, project, tmp_path, first, kind):
+    second = make_version(alice, project.pk, tmp_path, kind=kind)
+    with pytest.raises(IntegrityError, match="one_version_a_serving_stage"):
+        ModelVersion.objects.filter(pk=second.pk).update(stage="production")
 
 
 def test_a_canary_needs_a_version_in_production(alice, project, tmp_path):
