@@ -25,6 +25,7 @@ import torch
 from peft import PeftModel
 from transformers import PrinterCallback, TrainerCallback
 
+from training.recipes.answers_only import score_answers_only
 from training.recipes.checkpoint import fingerprint
 from training.recipes.conversations import Messages, prompt_tokens, read_rows
 from training.recipes.policies import (
@@ -129,6 +130,8 @@ def grpo(run: Run, config: Config) -> None:
         callbacks=[Progress(run, config.steps)],
     )
     trainer.remove_callback(PrinterCallback)
+    if not torch.cuda.is_available():
+        score_answers_only(cast(PeftModel, trainer.model).get_base_model(), temperature=config.temperature)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
 
     digest = base_sha256(base_dir, config.base_sha256)

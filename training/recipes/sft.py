@@ -18,7 +18,7 @@ import torch
 
 from training.recipes.checkpoint import fingerprint, load_checkpoint, save_checkpoint
 from training.recipes.conversations import prompt_tokens, read_rows, response_tokens
-from training.recipes.losses import head_cross_entropy
+from training.recipes.losses import head_log_probabilities
 from training.recipes.policies import base_sha256, device, export_adapter, load_policy, load_tokenizer, with_new_adapter
 from training.recipes.run import RecipeError, Run, main
 
@@ -112,7 +112,7 @@ def completion_loss(model: Any, batch: list[Example], *, pad: int) -> torch.Tens
     hidden_B_T_D = model.model(input_ids=tokens_B_T, attention_mask=mask_B_T, use_cache=False).last_hidden_state
     # The state at t predicts the token at t + 1.
     hidden_N_D, targets_N = hidden_B_T_D[:, :-1][answer_B_T[:, 1:]], tokens_B_T[:, 1:][answer_B_T[:, 1:]]
-    return head_cross_entropy(hidden_N_D, model.lm_head.weight, targets_N) / len(targets_N)
+    return -head_log_probabilities(hidden_N_D, model.lm_head.weight, targets_N)[0].mean()
 
 
 def learning_rate_factor(step: int, steps: int) -> float:
