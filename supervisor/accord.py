@@ -23,11 +23,12 @@ def manage(*arguments: str, name: str = "") -> Program:
 
 def list_programs(settings: Settings) -> list[Program]:
     """Everything but the two servers, which come before and have no settings of Django's."""
-    celery = [PYTHON, "-m", "celery", "-A", "config"]
+    celery = [PYTHON, "-m", "celery", "--quiet", "-A", "config"]
     worker = [*celery, "worker", "--loglevel", "INFO", "--without-gossip", "--without-mingle"]
     bind = f"127.0.0.1:{settings.web_port}"
     web = [PYTHON, "-m", "gunicorn", "config.wsgi", "--bind", bind, "--workers", "2", "--threads", "4"]
     gateway = [PYTHON, "-m", "uvicorn", "config.gateway:application", "--host", "127.0.0.1"]
+    quietly = ["--timeout-graceful-shutdown", "8", "--no-access-log", "--lifespan", "off"]
     programs = [
         Program(
             "web",
@@ -38,7 +39,7 @@ def list_programs(settings: Settings) -> list[Program]:
         ),
         Program(
             "gateway",
-            [*gateway, "--port", str(settings.gateway_port), "--timeout-graceful-shutdown", "8", "--no-access-log"],
+            [*gateway, "--port", str(settings.gateway_port), *quietly],
             is_ready=_answers(f"{settings.gateway_address}/models"),
             ready_seconds=120,
             directory=ROOT,

@@ -22,7 +22,7 @@ class Settings:
     broker_url: str
     engine_url: str
     engine_args: list[str]
-    # The demo's passwords are public: a database of your own gets it only when asked for.
+    # A database of your own gets the demo's organisation, people and training only when asked for.
     seed_demo: bool
     environment: dict[str, str]
 

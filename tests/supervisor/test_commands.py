@@ -11,7 +11,7 @@ from supervisor.settings import ROOT
 
 @pytest.fixture
 def full_data_dir(tmp_path):
-    for name in ("postgres", "valkey", "base", "mine"):
+    for name in ("postgres", "valkey", "mine"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "file").write_text("")
     (tmp_path / "secret_key").write_text("")
@@ -41,13 +41,13 @@ def test_reset_deletes_nothing_unless_the_word_is_typed(full_data_dir, typed):
     assert done.returncode == 1
     assert "postgres               all projects, judgements, users and runs" in done.stdout
     assert "Nothing was deleted." in done.stdout
-    assert names(full_data_dir) == {"postgres", "valkey", "base", "mine", "secret_key"}
+    assert names(full_data_dir) == {"postgres", "valkey", "mine", "secret_key"}
 
 
 def test_reset_deletes_what_accord_made_and_nothing_else(full_data_dir):
     done = supervisor(full_data_dir, "reset", typed="reset\n")
     assert done.returncode == 0
-    assert names(full_data_dir) == {"base", "mine"}
+    assert names(full_data_dir) == {"mine"}
 
 
 def test_manage_and_stop_say_when_nothing_runs(tmp_path):

@@ -13,7 +13,7 @@ from supervisor.settings import ROOT, read_env_file, read_settings
 
 def test_env_example_lists_every_setting_with_its_default():
     example = read_env_file(ROOT / ".env.example")
-    django = (ROOT / "config/settings.py").read_text() + (ROOT / "config/env.py").read_text()
+    django = "".join(path.read_text() for path in (ROOT / "config").glob("*.py"))
     ours = (ROOT / "supervisor/settings.py").read_text()
     read = set(re.findall(r'(?:env_\w+|text|port|database_from_url|environ\.get)\(\s*"([A-Z_]+)"', django + ours))
     assert read == set(example)
@@ -32,7 +32,7 @@ def test_two_programs_on_one_port_are_refused():
         read_settings({"ACCORD_WEB_PORT": "8001"})
 
 
-def test_a_database_of_ones_own_gets_the_public_demo_passwords_only_when_asked_for():
+def test_a_database_of_ones_own_gets_the_demo_only_when_asked_for():
     own = {"DATABASE_URL": "postgresql://accord@db/accord"}
     assert not read_settings(own).seed_demo
     assert read_settings({**own, "ACCORD_DEMO": "1"}).seed_demo
