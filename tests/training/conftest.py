@@ -21,6 +21,12 @@ from training import services
 from training.models import TrainingRun
 
 
+@pytest.fixture(autouse=True)
+def _one_thread(monkeypatch) -> None:
+    """So small a model gains nothing from more, and on a busy machine they wait for each other."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory) -> Path:
     """A model directory of half a megabyte."""
