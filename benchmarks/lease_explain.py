@@ -2,11 +2,13 @@
 
     python -m benchmarks.lease_explain [items] [judged] [repeats]
 
-Prints the plan for a newcomer and for a veteran, then one JSON line. The project has overlap 3, so that everything the
+Prints the plan for a newcomer and for a veteran, then one JSON line. "unknown" is a veteran of whom the planner has no
+statistics yet. The project has overlap 3, so that everything the
 veteran has judged is still open for others and lies in the queue's index.
 """
 
 import json
+import os
 import sys
 import time
 
@@ -21,8 +23,8 @@ def make_member(organisation, email):
     return Membership.objects.create(organisation=organisation, user=user, role=Role.ADMINISTRATOR)
 
 
-def judge_many(project, member, count):
-    """Give the member `count` judged items, the best ones first, and the cursor that goes with them."""
+def judge_many(project, member, count, slot, *, analyze):
+    """Give the member `count` judged items, the best ones first; their first lease will walk over them."""
     from django.db import connection
 
     with connection.cursor() as cursor:
@@ -33,12 +35,13 @@ def judge_many(project, member, count):
                ), made AS (
                    INSERT INTO labeling_assignment (project_id, item_id, annotator_id, slot, state, shown_order,
                                                     leased_at, expires_at, closed_at, skip_reason, draft)
-                   SELECT %(project)s, id, %(user)s, 2, 'judged', '{0,1}', now(), now(), now(), '', '{}' FROM had
+                   SELECT %(project)s, id, %(user)s, %(slot)s, 'judged', '{0,1}', now(), now(), now(), '', '{}' FROM had
                )
-               UPDATE labeling_item SET open_slots = 2 FROM had WHERE had.id = labeling_item.id""",
-            {"project": project.pk, "count": count, "user": member.user_id},
+               UPDATE labeling_item SET open_slots = open_slots - 1 FROM had WHERE had.id = labeling_item.id""",
+            {"project": project.pk, "count": count, "user": member.user_id, "slot": slot},
         )
-        cursor.execute("VACUUM ANALYZE")
+        if analyze:
+            cursor.execute("VACUUM ANALYZE")
 
 
 def time_leases(project, member, repeats):
@@ -78,6 +81,8 @@ def p95(times):
 
 
 def main(items=200_000, judged=20_000, repeats=400):
+    from django.db import connection
+
     from accounts.models import Organisation
     from labeling.models import Project
 
@@ -87,19 +92,26 @@ def main(items=200_000, judged=20_000, repeats=400):
         projects[name] = Project.objects.create(organisation=organisation, name=name, slug=name, overlap=3)
         add_items(projects[name].pk, count, overlap=3)
     newcomer, veteran = make_member(organisation, "new@example.org"), make_member(organisation, "old@example.org")
-    judge_many(projects["large"], veteran, judged)
-
+    unknown = make_member(organisation, "unknown@example.org")
     large, small = projects["large"], projects["small"]
+    with connection.cursor() as cursor:
+        # Else it would make the unknown one known in the middle of the measurement.
+        cursor.execute("ALTER TABLE labeling_assignment SET (autovacuum_enabled = false)")
+    judge_many(large, veteran, judged, 2, analyze=True)
+    # As much again by somebody whom the planner's statistics do not know yet, as in the hour after they came.
+    judge_many(large, unknown, judged, 1, analyze=False)
+    time_leases(large, unknown, 20)
     time_leases(large, veteran, 20)  # the first one walks over everything had, and leaves the cursor behind it
     time_leases(large, newcomer, 20)
     time_leases(small, newcomer, 20)
     print("== newcomer ==", explain(large, newcomer), "== veteran ==", explain(large, veteran), sep="\n")
     # In turns, so that what else the machine does hits all alike.
-    rounds = {"small": [], "newcomer": [], "veteran": []}
+    rounds = {"small": [], "newcomer": [], "veteran": [], "unknown": []}
     for _ in range(10):
         rounds["small"] += time_leases(small, newcomer, repeats // 10)
         rounds["newcomer"] += time_leases(large, newcomer, repeats // 10)
         rounds["veteran"] += time_leases(large, veteran, repeats // 10)
+        rounds["unknown"] += time_leases(large, unknown, repeats // 10)
     figures = {name: round(p95(sorted(times)), 3) for name, times in rounds.items()}
     figures |= {f"{name}_median": round(sorted(times)[len(times) // 2], 3) for name, times in rounds.items()}
     print(
@@ -109,6 +121,8 @@ def main(items=200_000, judged=20_000, repeats=400):
                 "p95_ms": figures,
                 "large_over_small": round(figures["newcomer"] / figures["small"], 3),
                 "veteran_over_newcomer": round(figures["veteran"] / figures["newcomer"], 3),
+                "unknown_over_newcomer": round(figures["unknown"] / figures["newcomer"], 3),
+                "load_average": round(os.getloadavg()[0], 1),
             }
         )
     )  # fmt: skip

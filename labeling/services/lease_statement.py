@@ -17,10 +17,13 @@ FOR UPDATE OF c
 """
 
 # Scalar subqueries, not NOT EXISTS nor joins: the planner could start those from everything this person has ever judged
-# or written. As they stand each is a probe of a unique index, asked only for the items the scan comes to.
+# or written. As they stand each is a probe of an item's few rows, asked only for the items the scan comes to.
+# annotator_id + 0 keeps the index by annotator out of it: the planner takes that one for a person of whom its
+# statistics know no rows yet, and then reads everything they have judged for each item.
 _FOR_THIS_PERSON = """
     i.project_id = %(project)s AND i.open_slots > 0
-    AND (SELECT a.id FROM labeling_assignment a WHERE a.item_id = i.id AND a.annotator_id = %(annotator)s) IS NULL
+    AND (SELECT a.id FROM labeling_assignment a WHERE a.item_id = i.id AND a.annotator_id + 0 = %(annotator)s
+         LIMIT 1) IS NULL
     AND (SELECT ir.id FROM labeling_itemresponse ir WHERE ir.item_id = i.id AND %(annotator)s = (
              SELECT r.author_id FROM labeling_response r WHERE r.id = ir.response_id) LIMIT 1) IS NULL"""
 
