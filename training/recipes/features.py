@@ -26,7 +26,7 @@ Answer = tuple[Messages, str]  # a prompt and a response to it
 Floats32 = np.ndarray[tuple[int, int], np.dtype[np.float32]]
 
 PROMPT_TOKENS, RESPONSE_TOKENS = 256, 256
-BATCH_TOKENS = 2048
+BATCH_TOKENS = 1024  # larger batches leave the processor cache and are slower
 SHARD_ANSWERS = 256
 LAYER_SHARE = 0.67  # of the body's layers: the upper ones turn towards the next word
 

@@ -170,12 +170,15 @@ class Pairs:
 
     def decided(self) -> "Pairs":
         """Without the votes that preferred neither."""
-        keep = [index for index, win in enumerate(self.wins) if win != 0.5]
+        return self.take(np.flatnonzero(self.wins != 0.5))
+
+    def take(self, rows: np.ndarray) -> "Pairs":
+        """These rows alone."""
         return Pairs(
-            [self.first[i] for i in keep],
-            [self.second[i] for i in keep],
-            self.wins[keep],
-            [self.prompt_ids[i] for i in keep],
+            [self.first[row] for row in rows],
+            [self.second[row] for row in rows],
+            self.wins[rows],
+            [self.prompt_ids[row] for row in rows],
         )
 
     def __len__(self) -> int:
