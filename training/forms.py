@@ -10,6 +10,8 @@ from training.services.start_sampling import answering_version
 
 
 class SamplingForm(forms.Form):
+    """Without a choice of version in a project that has none: then a base model is prepared first."""
+
     version = forms.ModelChoiceField(queryset=ModelVersion.objects.none(), help_text="Which version writes.")
     responses_per_prompt = forms.IntegerField(
         label="Answers a prompt", min_value=2, max_value=8, initial=2, help_text="Two make one pair to judge."
@@ -24,6 +26,9 @@ class SamplingForm(forms.Form):
     def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         able = ModelVersion.objects.for_project(project.pk).exclude(kind=VersionKind.REWARD_MODEL).order_by("-id")
+        if not able.exists():
+            del self.fields["version"]
+            return
         field = self.fields["version"]
         field.queryset = able  # type: ignore[attr-defined]
         field.initial = answering_version(project.pk)

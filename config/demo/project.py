@@ -11,10 +11,10 @@ from django.db import transaction
 from accounts.models import Membership
 from labeling.models import Project
 from labeling.services import create_project, import_records
-from models_registry.models import ModelVersion, Stage, VersionKind
-from models_registry.services import promote_version, register_version
+from models_registry.models import ModelVersion, Stage
+from models_registry.services import promote_version
 from training.models import Recipe, TrainingRun
-from training.services import create_run, start_sampling
+from training.services import create_run, register_engine_model, start_sampling
 
 
 def read_content() -> dict[str, Any]:
@@ -68,15 +68,7 @@ def seed_models(project: Project, engineer: Membership) -> str:
 
 
 def _use_external_engine(project: Project, engineer: Membership) -> str:
-    version = register_version(
-        organisation=project.organisation,
-        project_id=project.pk,
-        kind=VersionKind.POLICY,
-        name=f"{project.name} v{{number}} ({settings.ENGINE_MODEL})",
-        artifact_dir=None,
-        engine_model=settings.ENGINE_MODEL,
-        endpoint_url=settings.ENGINE_URL,
-    )
+    version = register_engine_model(project)
     promote_version(
         version=version, by=engineer, to_stage=Stage.PRODUCTION, reason="The first policy: the engine's own model."
     )

@@ -113,6 +113,21 @@ def test_a_form_for_answers_says_what_is_out_of_range(client, alice, project, ba
     assert "greater than or equal to 0.1" in answer.content.decode()
 
 
+def test_the_form_of_a_project_without_a_model_starts_with_preparing_one(client, alice, project):
+    from labeling.services import create_prompt
+
+    create_prompt(project=project, messages="Question?")
+    _sign_in(client, alice)
+    assert "a base model is prepared first" in client.get(f"/projects/{project.pk}/sampling/progress").content.decode()
+    form = {"responses_per_prompt": 2, "temperature": "0.9", "max_tokens": 80}
+    assert client.post(f"/projects/{project.pk}/sampling/start", form).status_code == 302
+    assert SamplingJob.objects.get().after.recipe == "prepare_base"
+    assert (
+        "as soon as the first model is ready"
+        in client.get(f"/projects/{project.pk}/sampling/progress").content.decode()
+    )
+
+
 def test_another_organisations_runs_and_jobs_are_not_there(client, charlie, alice, run, job, project):
     _sign_in(client, charlie)
     gets = [f"/runs/{run.pk}/", f"/runs/{run.pk}/live", f"/projects/{project.pk}/runs/"]

@@ -15,7 +15,7 @@ from models_registry.services import register_version
 from tests.training.conftest import wait_for
 from training import services
 from training.errors import NotReady
-from training.models import RunStatus, SamplingJob
+from training.models import RunStatus, SamplingJob, TrainingRun
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -202,6 +202,22 @@ def test_settings_out_of_range_and_a_second_job_are_refused(job, alice, project,
         services.start_sampling(project=project, by=alice, version=version)
 
 
-def test_without_a_version_or_prompts_it_is_refused(alice, project, engine):
-    with pytest.raises(NotReady, match="No model version"):
+def test_without_prompts_it_is_refused(alice, project, engine):
+    with pytest.raises(NotReady, match="no prompts yet"):
         services.start_sampling(project=project, by=alice)
+    assert not TrainingRun.objects.exists()
+
+
+def test_a_project_without_a_model_prepares_one_first(alice, project, prompts, settings):
+    job = services.start_sampling(project=project, by=alice)
+    assert (job.version, job.after.recipe) == (None, "prepare_base")
+    base = register_version(
+        organisation=project.organisation, project_id=project.pk, kind="base", name="Base", artifact_dir=None,
+        engine_model="base", run_id=job.after_id,
+    )  # fmt: skip
+    assert services.claim_sampling(job_id=job.pk).version == base
+
+
+def test_a_project_without_a_model_takes_the_external_engines(alice, project, prompts, engine):
+    job = _run(services.start_sampling(project=project, by=alice))
+    assert (job.status, job.version.engine_model, job.done) == (RunStatus.SUCCEEDED, "tiny", 12)

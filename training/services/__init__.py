@@ -5,6 +5,7 @@ from training.services.claim_run import claim_run
 from training.services.create_run import create_run
 from training.services.execute_run import execute_run
 from training.services.finish_run import finish_run
+from training.services.first_version import register_engine_model
 from training.services.run_sampling import claim_sampling, run_sampling
 from training.services.start_refresh import start_refresh
 from training.services.start_runs import start_runs
@@ -20,6 +21,7 @@ __all__ = [
     "create_run",
     "execute_run",
     "finish_run",
+    "register_engine_model",
     "retry_run",
     "run_sampling",
     "start_refresh",

@@ -15,7 +15,7 @@ from accounts.errors import AccordError
 from labeling.models import Prompt
 from models_registry.engine import EngineEndpoint, complete, endpoint_of
 from models_registry.errors import EngineUnavailable
-from models_registry.models import ModelVersion
+from models_registry.models import ModelVersion, VersionKind
 from training.enqueue import enqueue_sampling
 from training.errors import IllegalMove
 from training.models import RunStatus, SamplingJob
@@ -62,7 +62,8 @@ def claim_sampling(*, job_id: int) -> SamplingJob | None:
         return None
     version = job.version
     if version is None:
-        version = ModelVersion.objects.policies().filter(run_id=job.after_id).first()
+        made = ModelVersion.objects.filter(run_id=job.after_id).exclude(kind=VersionKind.REWARD_MODEL)
+        version = made.select_related("base").first()
         if version is None:
             return None
     try:

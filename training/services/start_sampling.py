@@ -14,6 +14,7 @@ from models_registry.services import production_version
 from training.enqueue import enqueue_sampling
 from training.errors import IllegalMove, NotReady
 from training.models import RunStatus, SamplingJob, TrainingRun
+from training.services.first_version import prepare_first_version
 from training.states import move_status
 
 
@@ -30,27 +31,28 @@ def start_sampling(
 ) -> SamplingJob:
     """Queue a job that has `version` answer the project's prompts; with `after`, the version that this run will make.
 
-    Without either it is the version in production, else the newest policy, else the base.
+    Without either it is the version in production, else the newest policy, else the base; and in a project that has
+    none of them a base model is prepared first.
 
     Raises:
         NotPermitted: the role may not start runs.
         Invalid: a setting out of range.
-        NotReady: there is nothing that could answer, no prompt, or such a job is unfinished.
+        NotReady: there is no prompt, or such a job is unfinished.
     """
     if by:
         check_can(by, Permission.START_RUNS)
     _check_settings(responses_per_prompt, max_tokens, temperature)
     project = Project.objects.select_for_update().get(pk=project.pk)
-    if version is None and after is None:
-        version = answering_version(project.pk)
-        if version is None:
-            raise NotReady("No model version can answer yet. Prepare a base model first, or register an endpoint.")
     if version is not None and version.kind == VersionKind.REWARD_MODEL:
         raise Invalid(
             "A reward model scores answers and writes none. Choose a policy.", fields={"version": "A policy."}
         )
     if not project.prompts.exists():
         raise NotReady("This project has no prompts yet. Import some, then have answers written.")
+    if version is None and after is None:
+        version = answering_version(project.pk)
+    if version is None and after is None:
+        version, after = prepare_first_version(project=project, by=by)
     same = SamplingJob.objects.unfinished().filter(Q(version=version, after=after), project=project).first()
     if same:
         raise NotReady("Answers of this version are being written already. Wait until that is done, or cancel it.")
