@@ -81,6 +81,16 @@ def test_a_lost_run_is_queued_again_and_given_up_after_the_last_attempt(run, set
     assert "lost 2 times" in run.error
 
 
+def test_a_run_that_gets_further_each_time_is_resumed_however_often_its_machine_stops(run, settings):
+    settings.RUN_MAX_ATTEMPTS = 2
+    for step in (10, 20, 30, 40):
+        assert services.claim_run(run_id=run.pk).attempts == 1
+        TrainingRun.objects.update(step=step)
+        _silence(run)
+        services.sweep_runs()
+    assert TrainingRun.objects.get(pk=run.pk).status == RunStatus.QUEUED
+
+
 def test_a_run_that_beats_is_left_alone(run):
     services.claim_run(run_id=run.pk)
     services.sweep_runs()

@@ -50,8 +50,9 @@ class TrainingRun(models.Model):
     after = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="followers")
     chain_id = models.UUIDField(null=True, blank=True, db_index=True)
     fence = models.PositiveIntegerField(default=0)
-    # Claims since a person last started or retried it: what is lost again and again is given up.
+    # Claims since it last got further than before: what is lost again and again at the same place is given up.
     attempts = models.PositiveSmallIntegerField(default=0)
+    step_at_claim = models.PositiveIntegerField(default=0)
     claimed_by = models.CharField(max_length=120, blank=True)
     process_id = models.PositiveIntegerField(null=True, blank=True)
     # When the sweeper last sent a message for it.
@@ -98,6 +99,11 @@ class TrainingRun(models.Model):
     @property
     def is_finished(self) -> bool:
         return self.status not in (RunStatus.QUEUED, RunStatus.RUNNING)
+
+    @property
+    def may_be_resumed(self) -> bool:
+        """Whether to go on after its worker was lost: it got further this time, or was not lost too often."""
+        return self.step > self.step_at_claim or self.attempts < settings.RUN_MAX_ATTEMPTS
 
     @property
     def directory(self) -> Path:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 
 from accounts.audit import record_event
@@ -33,6 +32,7 @@ def finish_run(*, run: TrainingRun, exit_code: int, log_start: int = 0) -> None:
     Raises:
         IllegalMove: the run has been claimed anew; nothing is written.
     """
+    run.step = read_progress(run.directory).step
     if exit_code == 0:
         try:
             _succeed(run)
@@ -42,7 +42,7 @@ def finish_run(*, run: TrainingRun, exit_code: int, log_start: int = 0) -> None:
             fail_run(run=run, error=refusal.message)
         except OSError as problem:
             fail_run(run=run, error=f"The artifact could not be stored: {problem}. Make room, and retry.")
-    elif exit_code in STOPPED_FROM_OUTSIDE and run.attempts < settings.RUN_MAX_ATTEMPTS:
+    elif exit_code in STOPPED_FROM_OUTSIDE and run.may_be_resumed:
         # Nobody cancelled it: the machine is going down, or somebody ended the process. Its checkpoint is there.
         move_status(run, to=RunStatus.QUEUED, error="The recipe was stopped from outside; it will be resumed.")
     else:

@@ -32,10 +32,8 @@ def _take_back_lost() -> None:
         worker = run.claimed_by or "unknown"
         if run.cancel_requested_at:
             move_status(run, to=RunStatus.CANCELLED, error=f"Its worker ({worker}) had gone when it was cancelled.")
-        elif run.attempts < settings.RUN_MAX_ATTEMPTS:
-            sentence = (
-                f"Its worker ({worker}) was lost in attempt {run.attempts}; it is resumed from its last checkpoint."
-            )
+        elif run.may_be_resumed:
+            sentence = f"Its worker ({worker}) was lost; it is resumed from its last checkpoint."
             move_status(run, to=RunStatus.QUEUED, error=sentence, enqueued_at=now())
             enqueue_run(run.pk)
         else:
