@@ -82,6 +82,7 @@ def prepare_postgres(directory: Path, *, durable: bool = True) -> tuple[Program,
         user=user,
         group=group,
         directory=directory,
+        scratch=sockets,
         find_more=lambda: find_postgres(directory),
     )
     return program, f"postgresql://{NAME}@/{NAME}?host={sockets}"

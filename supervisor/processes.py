@@ -14,7 +14,7 @@ from pathlib import Path
 from supervisor.console import Console
 from supervisor.errors import StartError
 from supervisor.leftovers import TOKEN, end_processes, find_by_token, identify
-from supervisor.program import Program, spawn
+from supervisor.program import Program, remove_scratch, spawn
 from supervisor.state import State
 
 # A process that ends within a minute of its start has crashed; after so many crashes in a row it will not come up.
@@ -114,6 +114,7 @@ class Processes:
         for server in reversed(servers):
             self._stop([server])
             self._end_leftovers(server.program, grace_seconds=2)
+            remove_scratch(server.program)
         end_processes(find_by_token(self.state.token), grace_seconds=2)
         while self._read(0):
             pass

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -39,6 +40,8 @@ class Program:
     user: int | None = None
     group: int | None = None
     directory: Path | None = None
+    # Removed when it has been stopped.
+    scratch: Path | None = None
     # Its processes that do not carry our token.
     find_more: Callable[[], list[psutil.Process]] = list
 
@@ -49,6 +52,12 @@ def package_directory(name: str) -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise StartError(f"The package {name} is not installed. Run `make install`.")
     return Path(spec.submodule_search_locations[0])
+
+
+def remove_scratch(program: Program) -> None:
+    """What only the running program needed."""
+    if program.scratch:
+        shutil.rmtree(program.scratch, ignore_errors=True)
 
 
 def spawn(

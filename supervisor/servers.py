@@ -18,7 +18,7 @@ from pathlib import Path
 
 from supervisor.errors import StartError
 from supervisor.postgres import prepare_postgres
-from supervisor.program import Program, spawn
+from supervisor.program import Program, remove_scratch, spawn
 from supervisor.valkey import prepare_valkey
 
 
@@ -40,6 +40,7 @@ class Server:
         except subprocess.TimeoutExpired:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
+        remove_scratch(self.program)
 
 
 def start_postgres(directory: Path, *, durable: bool = True) -> Server:

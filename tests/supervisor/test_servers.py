@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -20,6 +21,7 @@ def test_a_server_has_its_directory_alone_and_keeps_the_data_over_a_stop(data_di
         start_postgres(data_dir / "postgres", durable=False)
     server.stop()
     server.stop()
+    assert not Path(server.url.partition("?host=")[2]).exists()
     server = start_postgres(data_dir / "postgres", durable=False)
     try:
         with psycopg.connect(server.url) as connection:
