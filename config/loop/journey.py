@@ -161,12 +161,11 @@ class Journey:
         with self.report.stage("feed back") as row:
             ranked = sorted(answers, key=lambda answer: self.plan.preference.utility(answer["text"]))
             down = ranked[: (len(ranked) + 1) // 2]
+            wanted = self._figures()["items"] + len(down)
             for answer in ranked:
                 thumb = "down" if answer in down else "up"
                 body = {"id": answer["id"], "thumb": thumb, "client_id": str(uuid.uuid4())}
                 self.gateway.post("/v1/feedback", body)
-            before = self._figures()["items"]
-            wanted = before + len(down)
             self._wait(lambda: self._figures()["items"] >= wanted, f"{len(down)} items from thumbs down")
             tally = self._judge(lambda tally: True)
             row.figures = {"thumbs_down": len(down), "judgements": tally.judged}

@@ -25,6 +25,7 @@ class Command(BaseCommand):
         parser.add_argument("--preference", choices=sorted(PREFERENCES), default="brief")
         parser.add_argument("--config", type=json.loads, help='settings of the refresh, as {"grpo": {"steps": 20}}')
         parser.add_argument("--seed", type=int, default=0)
+        parser.add_argument("--patience", type=float, default=1500, help="seconds to wait for any one stage")
         parser.add_argument("--out", type=Path, help="the report as JSON; default: loop.json in the data directory")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -46,6 +47,7 @@ class Command(BaseCommand):
             requests=[json.loads(line)["prompt"] for line in lines][: options["requests"]],
             config=options["config"],
             seed=options["seed"],
+            patience_seconds=options["patience"],
         )
         try:
             Journey(plan, report).travel()
