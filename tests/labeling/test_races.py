@@ -90,9 +90,11 @@ def test_forty_annotators_of_whom_some_die_judge_every_item_three_times(project,
 
     sweeper = threading.Thread(target=sweep)
     sweeper.start()
-    together(*[lambda n=number: work(n) for number in range(len(annotators))])
-    over.set()
-    sweeper.join()
+    try:
+        together(*[lambda n=number: work(n) for number in range(len(annotators))])
+    finally:
+        over.set()
+        sweeper.join()
 
     counted = Counter(Comparison.objects.counted().values_list("item_id", flat=True))
     assert set(counted.values()) == {3}
