@@ -52,7 +52,10 @@ def write_adapter(directory: Path, *, seed: int = 0) -> Path:
     """A LoRA adapter for the tiny model, with random weights that visibly change its answers."""
     rng = np.random.default_rng(seed)
     tensors = {}
-    for layer in ("base_model.model.model.layers.0.self_attn.q_proj", "base_model.model.model.layers.1.self_attn.q_proj"):
+    for layer in (
+        "base_model.model.model.layers.0.self_attn.q_proj",
+        "base_model.model.model.layers.1.self_attn.q_proj",
+    ):
         tensors[f"{layer}.lora_A.weight"] = rng.normal(size=(4, 64)).astype(np.float32)
         tensors[f"{layer}.lora_B.weight"] = rng.normal(size=(64, 4)).astype(np.float32)
     directory.mkdir(parents=True, exist_ok=True)

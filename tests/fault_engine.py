@@ -99,7 +99,7 @@ class Faults(BaseHTTPRequestHandler):
                 self.wfile.write(part.encode())
                 self.wfile.flush()
             except OSError:  # the client left
-                self.server.left += 1
+                self.server.left += 1  # type: ignore[attr-defined]
                 return
             time.sleep(pause)
 

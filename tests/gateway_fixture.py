@@ -31,9 +31,10 @@ def gateway_url(engine_url: str, gateway_files: Path, django_db_setup: None) -> 
     }  # fmt: skip
     command = [sys.executable, "-m", "uvicorn", "config.gateway:application", "--host", "127.0.0.1"]
     command += ["--port", str(port), "--log-level", "warning", "--lifespan", "off"]
-    with (gateway_files / "log.txt").open("w") as log, subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=log, stderr=log
-    ) as process:
+    with (
+        (gateway_files / "log.txt").open("w") as log,
+        subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log) as process,
+    ):
         try:
             wait_for(f"http://127.0.0.1:{port}/healthz", process)
             yield f"http://127.0.0.1:{port}/v1"

@@ -40,8 +40,8 @@ def add_pairs(project: Project, alice: Membership) -> Callable[..., ImportReport
 
 def judge(assignment: Assignment, by: Membership, **said: Any) -> Comparison:
     """Submit with what is not said filled in."""
-    said = {"choice": "a", "strength": 2, "client_id": uuid4()} | said
-    return submit_comparison(assignment=assignment, by=by, **said)
+    filled: dict[str, Any] = {"choice": "a", "strength": 2, "client_id": uuid4()} | said
+    return submit_comparison(assignment=assignment, by=by, **filled)
 
 
 def judge_next(project: Project, by: Membership, **said: Any) -> Comparison | None:

@@ -144,10 +144,10 @@ def api(application: Application, path: str) -> dict[str, Any]:
 
 
 def sign_in(client: httpx.Client, email: str, password: str) -> None:
-    form = client.get("/sign-in").text
+    form = client.get("/sign-in/").text
     token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', form)
     assert token
-    answer = client.post("/sign-in", data={"csrfmiddlewaretoken": token[1], "email": email, "password": password})
+    answer = client.post("/sign-in/", data={"csrfmiddlewaretoken": token[1], "email": email, "password": password})
     assert "Sign in to Accord" not in answer.text, answer.text
 
 

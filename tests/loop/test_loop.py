@@ -36,7 +36,7 @@ def test_one_judgement_travels_all_the_way(application):
 def test_the_same_journey_in_the_browser(application, browser):  # noqa: F811
     page = browser.new_context(viewport={"width": 1280, "height": 800}).new_page()
     demo = json.loads((application.data_dir / "demo.json").read_text())
-    page.goto(f"{application.web}/sign-in")
+    page.goto(f"{application.web}/sign-in/")
     page.get_by_label("E-mail").fill("engineer@demo.accord")
     page.get_by_label("Password").fill(demo["password"])
     page.get_by_role("button", name="Sign in").click()

@@ -26,11 +26,14 @@ def policy(alice, project, tmp_path, base, tiny_adapter):  # noqa: F811
 
 
 def test_an_adapter_answers_differently_from_its_base_and_from_another_adapter(
-    engine, alice, project, tmp_path, base, policy  # noqa: F811
+    engine,  # noqa: F811
+    alice,
+    project,
+    tmp_path,
+    base,
+    policy,  # noqa: F811
 ):
-    other = make_version(
-        alice, project.pk, tmp_path, base=base, artifact_dir=write_adapter(tmp_path / "other", seed=3)
-    )
+    other = make_version(alice, project.pk, tmp_path, base=base, artifact_dir=write_adapter(tmp_path / "other", seed=3))
     warm_up(policy)
     answers = [greedy(version) for version in (base, policy, other)]
     assert len(set(answers)) == 3

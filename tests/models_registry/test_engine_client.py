@@ -102,7 +102,7 @@ def test_leaving_a_stream_early_ends_the_engines_work(fault_engine):  # noqa: F8
         pieces = stream(EngineEndpoint(fault_engine.url, "trickles"), ASK, max_tokens=8)
         async for _ in pieces:
             break
-        await pieces.aclose()
+        await pieces.aclose()  # type: ignore[attr-defined]
         for _ in range(100):
             if fault_engine.left:
                 return

@@ -48,9 +48,7 @@ def test_the_canary_gets_its_share_and_a_key_stays_where_it_is(served_project, m
     assert {route.propensity for route in first.values() if route.stage == "production"} == {0.8}
 
 
-def test_a_share_that_grows_takes_nobody_off_the_canary_and_a_new_canary_draws_anew(
-    alice, served_project, make_canary
-):
+def test_a_share_that_grows_takes_nobody_off_the_canary_and_a_new_canary_draws_anew(alice, served_project, make_canary):
     canary = make_canary(served_project.production, 0.2)
     keys = [f"user {number}" for number in range(200)]
 

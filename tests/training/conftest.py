@@ -100,8 +100,10 @@ class Engine:
                 if given is None:
                     engine.released.wait(30)
                     return
-                status, content = 200, given
-                if isinstance(given, int):
+                status, content = 200, b""
+                if isinstance(given, bytes):
+                    content = given
+                elif isinstance(given, int):
                     status, content = given, json.dumps({"error": {"message": "no"}}).encode()
                 elif isinstance(given, str):
                     choice = {"index": 0, "message": {"role": "assistant", "content": given}, "finish_reason": "stop"}

@@ -7,12 +7,13 @@ import signal
 import subprocess
 import sys
 import threading
+from datetime import timedelta
 from pathlib import Path
 
 import psutil
 import pytest
 from django.db import connection
-from django.utils.timezone import now, timedelta
+from django.utils.timezone import now
 
 from models_registry.models import ModelVersion
 from tests.training.conftest import DEMONSTRATIONS, wait_for
@@ -25,6 +26,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def _execute(run: TrainingRun) -> TrainingRun:
     claimed = services.claim_run(run_id=run.pk)
+    assert claimed is not None
     services.execute_run(run=claimed)
     return TrainingRun.objects.get(pk=run.pk)
 

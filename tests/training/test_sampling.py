@@ -2,10 +2,11 @@
 
 import sys
 import threading
+from datetime import timedelta
 
 import pytest
 from django.db import connection
-from django.utils.timezone import now, timedelta
+from django.utils.timezone import now
 
 from accounts.errors import Invalid
 from labeling.models import Item, Response

@@ -1,10 +1,11 @@
 """Runs as rows: who may move them, and when."""
 
 import threading
+from datetime import timedelta
 
 import pytest
 from django.db import connection
-from django.utils.timezone import now, timedelta
+from django.utils.timezone import now
 
 from accounts.errors import NotPermitted
 from accounts.models import AuditEvent
