@@ -23,7 +23,7 @@ class Faults(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.bodies.append(body | {"authorization": self.headers.get("Authorization")})
+        self.server.bodies.append(body | {"authorization": self.headers.get("Authorization")})  # type: ignore[attr-defined]
         getattr(self, body["model"].replace("-", "_"))(body)
 
     def answer(self, status: int, content: str, kind: str = "application/json") -> None:
