@@ -46,8 +46,8 @@ def brief_and_whole(text: str) -> float:
 
 
 def short(text: str) -> float:
-    """One point fewer for every two characters, nothing at all is worst: the tests' tiny model learns it in seconds."""
-    return -len(text) / 2 if text.strip() else -100.0
+    """One point fewer for every two characters: what the tiny model of the tests can learn in seconds."""
+    return -len(text) / 2
 
 
 PREFERENCES = {
@@ -61,7 +61,7 @@ PREFERENCES = {
         ),
         HiddenPreference(
             "short",
-            "They like an answer better the shorter it is: a point for two characters; an empty one is the worst.",
+            "They like an answer better the shorter it is: a point for two characters, and nothing at all best.",
             short,
         ),
     )
