@@ -1,18 +1,11 @@
-"""What the API takes and gives. An unknown key is refused: a typing error is no default."""
+"""What the API takes and gives."""
 
 from typing import Any
 
 from rest_framework import serializers
 
+from accounts.strict import StrictSerializer
 from labeling.models import Assignment, Choice, Project, Snapshot
-
-
-class StrictSerializer(serializers.Serializer[Any]):
-    def to_internal_value(self, given: Any) -> Any:
-        if isinstance(given, dict) and (unknown := sorted(str(key) for key in given.keys() - self.fields.keys())):
-            known = ", ".join(self.fields)
-            raise serializers.ValidationError(dict.fromkeys(unknown, f"Unknown; the keys are {known}."))
-        return super().to_internal_value(given)
 
 
 class Text(serializers.CharField):

@@ -1,19 +1,12 @@
-"""What the API takes and gives. An unknown key is refused: a typing error is no default."""
+"""What the API takes and gives."""
 
 from typing import Any
 
 from rest_framework import serializers
 
+from accounts.strict import StrictSerializer
 from models_registry.models import Evaluation, ModelVersion, Promotion
 from models_registry.services import gate_terms
-
-
-class StrictSerializer(serializers.Serializer[Any]):
-    def to_internal_value(self, given: Any) -> Any:
-        if isinstance(given, dict) and (unknown := sorted(str(key) for key in given.keys() - self.fields.keys())):
-            known = ", ".join(self.fields)
-            raise serializers.ValidationError(dict.fromkeys(unknown, f"Unknown; the keys are {known}."))
-        return super().to_internal_value(given)
 
 
 class PromoteSerializer(StrictSerializer):

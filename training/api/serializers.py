@@ -1,18 +1,9 @@
-"""What the API takes and gives. An unknown key is refused: a typing error is no default."""
-
-from typing import Any
+"""What the API takes and gives."""
 
 from rest_framework import serializers
 
+from accounts.strict import StrictSerializer
 from training.models import Recipe, SamplingJob, TrainingRun
-
-
-class StrictSerializer(serializers.Serializer[Any]):
-    def to_internal_value(self, given: Any) -> Any:
-        if isinstance(given, dict) and (unknown := sorted(str(key) for key in given.keys() - self.fields.keys())):
-            known = ", ".join(self.fields)
-            raise serializers.ValidationError(dict.fromkeys(unknown, f"Unknown; the keys are {known}."))
-        return super().to_internal_value(given)
 
 
 class NewRunSerializer(StrictSerializer):
