@@ -55,6 +55,7 @@ class ProjectFiguresSerializer(serializers.Serializer[Any]):
     judgements = serializers.IntegerField()
     surplus = serializers.IntegerField()
     annotators = serializers.IntegerField()
+    simulated_annotators = serializers.IntegerField()
     progress = serializers.FloatField()
 
 

@@ -26,6 +26,8 @@ class ProjectFigures:
     judgements: int
     surplus: int
     annotators: int
+    # Of these, the programs among them.
+    simulated_annotators: int
     last_judged_at: datetime | None
     # (day, counted judgements) of the last DAYS days, today last, days without any included.
     per_day: list[tuple[date, int]]
@@ -56,8 +58,12 @@ WITH prompts AS (
     SELECT count(*) FILTER (WHERE NOT is_surplus) AS judgements, count(*) FILTER (WHERE is_surplus) AS surplus,
            count(DISTINCT annotator_id) AS annotators, max(created_at) AS last_judged_at
     FROM labeling_comparison WHERE project_id = %(p)s AND retracted_at IS NULL
+), simulated AS (
+    SELECT count(*) AS simulated_annotators FROM accounts_user u WHERE u.is_simulated AND EXISTS (
+        SELECT FROM labeling_comparison c
+        WHERE c.annotator_id = u.id AND c.project_id = %(p)s AND c.retracted_at IS NULL)
 )
-SELECT * FROM prompts, responses, items, leases, judgements
+SELECT * FROM prompts, responses, items, leases, judgements, simulated
 """
 _PER_DAY = """
 SELECT (created_at AT TIME ZONE current_setting('TimeZone'))::date, count(*) FROM labeling_comparison

@@ -14,7 +14,8 @@ def pseudonym(project_id: int, user_id: int) -> str:
 
 
 def pseudonyms_of(project: Project) -> tuple[list[int], list[str]]:
-    """The users who judged in the project and their pseudonyms, in the same order."""
+    """The users who judged in the project and their pseudonyms, in the same order; a program's says "simulated"."""
     users = Comparison.objects.filter(project=project).order_by("annotator_id").distinct()
-    ids = list(users.values_list("annotator_id", flat=True))
-    return ids, [pseudonym(project.pk, user_id) for user_id in ids]
+    found = list(users.values_list("annotator_id", "annotator__is_simulated"))
+    names = [("simulated-" if simulated else "") + pseudonym(project.pk, user_id) for user_id, simulated in found]
+    return [user_id for user_id, _ in found], names

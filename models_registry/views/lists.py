@@ -37,7 +37,7 @@ def version_list(request: MemberRequest, project_id: int) -> HttpResponse:
 def version_summary(request: MemberRequest, project_id: int) -> HttpResponse:
     """For the project's overview: what answers now, and whether something better waits."""
     mine = ModelVersion.objects.for_member(request.member).for_project(project_id)
-    newest = mine.filter(kind__in=SERVABLE, stage=Stage.CANDIDATE).prefetch_related("evaluations").first()
+    newest = mine.policies().in_stage(Stage.CANDIDATE).prefetch_related("evaluations").first()
     if newest:
         _look(newest)
     context = {
