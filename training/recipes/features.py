@@ -28,7 +28,9 @@ Floats32 = np.ndarray[tuple[int, int], np.dtype[np.float32]]
 PROMPT_TOKENS, RESPONSE_TOKENS = 256, 256
 BATCH_TOKENS = 1024  # larger batches leave the processor cache and are slower
 SHARD_ANSWERS = 256
-LAYER_SHARE = 0.67  # of the body's layers: the upper ones turn towards the next word
+# Of the body's layers. Gemma 3 270M on 800 HH helpful pairs, cross-validated: 67.8 % from the middle, 65.2 % from
+# the top; and the layers that are left out cost nothing.
+LAYER_SHARE = 0.5
 
 
 class FeatureReader:
