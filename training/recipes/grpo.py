@@ -108,10 +108,7 @@ def grpo(run: Run, config: Config) -> None:
         beta=config.kl_weight,
         loss_type="dr_grpo",
         scale_rewards="none",
-        # Trainer's defaults are meant for long training batches; here most of a step is writing, which without the
-        # key-value cache takes ten times as long.
-        use_cache=True,
-        gradient_checkpointing=False,
+        use_cache=True,  # Trainer's default is none, which makes writing, most of a step, ten times as long
         bf16=False,  # no autocast: the policy computes in the type it was loaded in, its adapter in float32
         logging_steps=1,
         save_steps=config.checkpoint_steps,
