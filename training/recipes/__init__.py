@@ -12,6 +12,7 @@
 
 import os
 
-# Before anything imports torch, whose OpenMP reads it once: a thread that waits for its sibling must sleep, not spin. On
-# two processors that an engine or another program shares, spinning makes every small matrix product take 3 ms.
+# Before anything imports torch, whose OpenMP reads it once: a thread that waits for its sibling must sleep, not
+# spin. On two processors that an engine or another program shares, spinning makes every small matrix product take 3
+# ms.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
