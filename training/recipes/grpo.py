@@ -57,12 +57,12 @@ class Config:
     reward_model_dir: str
     parent_dir: str | None = None  # an adapter to go on from
     base_sha256: str | None = None  # names the base in the artifact; computed when absent
-    steps: int = 20
+    steps: int = 10
     prompts_per_step: int = 2
     completions_per_prompt: int = 6
-    max_completion_tokens: int = 56
+    max_completion_tokens: int = 48
     max_prompt_tokens: int = 256
-    learning_rate: float = 2e-4
+    learning_rate: float = 4e-4
     kl_weight: float = 0.04  # beta
     unfinished_penalty: float = 0.5  # in deviations of the reward
     temperature: float = 1.0
