@@ -29,7 +29,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.django_db(transaction=True))
 
 
-@pytest.fixture(scope="session")
+# A module at a time: while Playwright is open, its event loop runs in this thread and asyncio.run refuses.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if not Path(CHROMIUM).exists():
         pytest.skip(f"No Chromium at {CHROMIUM}. Set ACCORD_CHROMIUM to one.")
