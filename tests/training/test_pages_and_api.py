@@ -103,6 +103,10 @@ def test_an_annotator_sees_the_bar_of_sampling_and_nothing_behind_it(client, bob
     page = _sign_in(client, alice).get(f"/projects/{project.pk}/sampling/progress").content.decode()
     assert "secret" in page
     assert "Stop writing" in page
+    page = _sign_in(client, alice).get(f"/projects/{project.pk}/sampling/progress?at=desk").content.decode()
+    assert "3 of 9" in page
+    assert "secret" not in page
+    assert 'progress?at=desk"' in page, "the next poll is of the desk too"
 
 
 def test_a_form_for_answers_says_what_is_out_of_range(client, alice, project, base):

@@ -17,16 +17,18 @@ from training.models import SamplingJob
 @require_safe
 @signed_in
 def sampling_progress(request: MemberRequest, project_id: int) -> HttpResponse:
-    """The newest job. Who only judges sees the bar alone: no version, no settings, no errors of an engine."""
+    """The newest job. Who only judges, and everybody at the desk, sees the bar alone: no version, no settings."""
     if not can(request.member, Permission.JUDGE):
         check_can(request.member, Permission.VIEW_PROJECTS)
     project = get_object_or_404(Project.objects.for_member(request.member), pk=project_id)
     jobs = SamplingJob.objects.filter(project=project).select_related("version", "after")
-    may_start = can(request.member, Permission.START_RUNS)
+    at_desk = request.GET.get("at") == "desk"
+    may_start = can(request.member, Permission.START_RUNS) and not at_desk
     context = {
         "project": project,
         "job": jobs.unfinished().order_by("pk").first() or jobs.order_by("-pk").first(),
-        "may_see": can(request.member, Permission.VIEW_RUNS),
+        "at_desk": at_desk,
+        "may_see": can(request.member, Permission.VIEW_RUNS) and not at_desk,
         "may_start": may_start,
         "form": SamplingForm(project=project) if may_start else None,
         "has_prompts": project.prompts.exists(),
