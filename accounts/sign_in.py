@@ -7,8 +7,9 @@ from django.db import connection, transaction
 from django.http import HttpRequest
 from django.utils.timezone import now
 
+from accounts.audit import record_event
 from accounts.errors import AccordError, Invalid
-from accounts.models import SignInAttempt, User
+from accounts.models import Membership, SignInAttempt, User
 
 ATTEMPTS = 10
 WINDOW = timedelta(minutes=15)
@@ -20,7 +21,7 @@ class TooManyAttempts(AccordError):
 
 
 def check_credentials(*, request: HttpRequest, email: str, password: str) -> User:
-    """The person of this e-mail and password.
+    """The person of this e-mail and password; the audit trail of each of their organisations says that they came.
 
     Raises:
         TooManyAttempts: this e-mail was tried too often from this address.
@@ -31,7 +32,10 @@ def check_credentials(*, request: HttpRequest, email: str, password: str) -> Use
     user = authenticate(request, username=email, password=password)
     if not isinstance(user, User):
         raise Invalid("This e-mail and password do not belong together. Check both, and try again.")
-    SignInAttempt.objects.filter(email=email, address=address).delete()
+    with transaction.atomic():
+        SignInAttempt.objects.filter(email=email, address=address).delete()
+        for member in Membership.objects.filter(user=user, is_active=True).select_related("organisation", "user"):
+            record_event("signed in", by=member, subject=user, address=address)
     return user
 
 

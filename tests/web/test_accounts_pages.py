@@ -26,6 +26,13 @@ def test_signing_in_by_e_mail_whatever_its_case_leads_to_the_page_that_was_asked
     assert sign_in(client, " ALICE@example.org", next="/members/").url == "/members/"
 
 
+def test_signing_in_is_in_the_audit_trail_and_a_wrong_password_is_not(client, alice, charlie):
+    sign_in(client, password="wrong")
+    sign_in(client)
+    events = AuditEvent.objects.filter(verb="signed in")
+    assert [(event.actor, event.organisation) for event in events] == [(alice.user, alice.organisation)]
+
+
 def test_signing_in_never_leads_to_another_site(client, alice):
     assert sign_in(client, next="https://outside.invalid/").url == "/"
     assert sign_in(client, next="//outside.invalid/").url == "/"
