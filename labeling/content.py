@@ -1,14 +1,12 @@
 """What a prompt, a response and metadata may hold. Shared by the import, the API and the services."""
 
 import math
-import re
 from typing import Any
 
 from labeling.errors import BadContent
 
 ROLES = ("system", "user", "assistant")
 MAX_METADATA_DEPTH = 20
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def check_text(value: Any, what: str) -> str:
@@ -21,9 +19,18 @@ def check_text(value: Any, what: str) -> str:
         raise BadContent(f"{what} must be text in quotes, not {describe(value)}.")
     if "\x00" in value:
         raise BadContent(f"{what} holds a NUL character (\\u0000). Remove it.")
-    if not value.isascii() and _SURROGATE.search(value):
+    if not value.isascii() and not _is_utf8(value):
         raise BadContent(f"{what} holds half of a surrogate pair (\\ud800 to \\udfff). Write the whole character.")
     return value
+
+
+def _is_utf8(text: str) -> bool:
+    # Half a surrogate pair is the one thing that has no UTF-8; writing it is quicker than looking for it.
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def check_messages(value: Any) -> list[dict[str, str]]:

@@ -1,17 +1,18 @@
 """The identity of content: the same prompt and the same answer are stored once."""
 
 import hashlib
-import json
 from collections.abc import Sequence
-from typing import Any
+from json.encoder import encode_basestring
 
 _BUCKETS = 10_000
 
 
-def hash_prompt(messages: Sequence[dict[str, Any]]) -> str:
-    """SHA-256 (hex) of the conversation: roles and contents in their order, and nothing else."""
-    turns = [[message["role"], message["content"]] for message in messages]
-    return hash_text(json.dumps(turns, ensure_ascii=False, separators=(",", ":")))
+def hash_prompt(messages: Sequence[dict[str, str]]) -> str:
+    """SHA-256 (hex) of the conversation: roles and contents in their order as compact JSON, and nothing else."""
+    quote = encode_basestring
+    # As json.dumps would write it, without the encoder that it makes a call.
+    turns = ",".join(f"[{quote(message['role'])},{quote(message['content'])}]" for message in messages)
+    return hash_text(f"[{turns}]")
 
 
 def hash_text(text: str) -> str:

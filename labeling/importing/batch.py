@@ -4,7 +4,6 @@ COPY knows no ON CONFLICT. What exists already is looked up before, and `content
 content meanwhile.
 """
 
-import json
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -13,9 +12,19 @@ from typing import Any
 from django.db import connection
 from django.utils.timezone import now
 
+from accounts.errors import Conflict
+from labeling.importing.copying import cell, copy_rows, json_of, json_text, references_checked_by_caller
 from labeling.importing.records import Record
 from labeling.models import Item, ItemKind, ItemResponse, Project, Prompt, Response, ResponseOrigin, SelectionPolicy
 from labeling.services.items import response_key
+
+_TABLES = [model._meta.db_table for model in (Prompt, Response, Item, ItemResponse)]
+_ORIGIN = ResponseOrigin.IMPORT.value
+_PROMPT_COLUMNS = "id project_id messages content_hash external_id source metadata held_out created_at"
+_RESPONSE_COLUMNS = "id prompt_id text content_hash origin model_name sampling created_at"
+_ITEM_COLUMNS = (
+    "id project_id prompt_id kind response_key priority overlap open_slots reopened policy propensity created_at"
+)
 
 
 @dataclass(slots=True)
@@ -32,100 +41,121 @@ class BatchWriter:
 
     def write(self, records: Sequence[Record]) -> None:
         """Store what is new in the records; a record counts as created when it brought a prompt or a response."""
-        moment = now()
         prompt_ids = _existing_prompts(self.project.pk, {record.content_hash for record in records})
         response_ids = _existing_responses(prompt_ids.values())
+        known_prompts, known_responses = set(prompt_ids.values()), set(response_ids.values())
         new_prompts: dict[str, Record] = {}
         for record in records:
             if record.content_hash not in prompt_ids:
                 new_prompts.setdefault(record.content_hash, record)
         prompt_ids |= dict(zip(new_prompts, _draw_ids(Prompt, len(new_prompts)), strict=True))
-
-        new_responses: dict[tuple[int, str], tuple[str, str]] = {}
-        first_seen = set(new_prompts)
-        for record in records:
-            before = len(new_responses)
-            prompt_id = prompt_ids[record.content_hash]
-            for response in record.responses:
-                key = (prompt_id, response.content_hash)
-                if key not in response_ids:
-                    new_responses.setdefault(key, (response.text, response.model_name))
-            if record.content_hash in first_seen or len(new_responses) > before:
-                first_seen.discard(record.content_hash)
-                self.created += 1
-            else:
-                self.duplicates += 1
+        new_responses = self._count(records, prompt_ids, response_ids, set(new_prompts))
         response_ids |= dict(zip(new_responses, _draw_ids(Response, len(new_responses)), strict=True))
+        pairs = self._new_pairs(records, prompt_ids, response_ids, known_responses) if self.make_items else {}
 
-        _copy(
-            Prompt,
-            "id project_id messages content_hash external_id source metadata held_out created_at",
-            (
-                (
-                    prompt_ids[content_hash], self.project.pk, _json(record.messages), content_hash,
-                    record.external_id, self.source, _json(record.metadata),
-                    self.project.holds_out(content_hash), moment,
-                )
-                for content_hash, record in new_prompts.items()
-            ),
-        )  # fmt: skip
-        _copy(
-            Response,
-            "id prompt_id text content_hash origin model_name sampling created_at",
-            (
-                (response_ids[key], key[0], text, key[1], ResponseOrigin.IMPORT.value, model_name, "{}", moment)
-                for key, (text, model_name) in new_responses.items()
-            ),
-        )
-        if self.make_items:
-            self._write_items(records, prompt_ids, response_ids, moment)
+        referred = {prompt_id for prompt_id, _ in new_responses} | {prompt_id for prompt_id, _, _ in pairs.values()}
+        _hold(Project, {self.project.pk})
+        _hold(Prompt, referred & known_prompts)
+        _hold(Response, {pk for _, *pair in pairs.values() for pk in pair} & known_responses)
+        with references_checked_by_caller(_TABLES):
+            self._copy(new_prompts, prompt_ids, new_responses, response_ids, pairs)
 
-    def _write_items(
+    def _count(
         self,
         records: Sequence[Record],
         prompt_ids: dict[str, int],
         response_ids: dict[tuple[int, str], int],
-        moment: Any,
-    ) -> None:
+        first_seen: set[str],
+    ) -> dict[tuple[int, str], tuple[str, str]]:
+        """The responses that are not there yet, while each record is counted as new or as a duplicate."""
+        new: dict[tuple[int, str], tuple[str, str]] = {}
+        for content_hash, responses in ((record.content_hash, record.responses) for record in records):
+            before = len(new)
+            prompt_id = prompt_ids[content_hash]
+            for text, model_name, response_hash in responses:
+                key = (prompt_id, response_hash)
+                if key not in response_ids and key not in new:
+                    new[key] = (text, model_name)
+            if len(new) > before or content_hash in first_seen:
+                first_seen.discard(content_hash)
+                self.created += 1
+            else:
+                self.duplicates += 1
+        return new
+
+    def _new_pairs(
+        self,
+        records: Sequence[Record],
+        prompt_ids: dict[str, int],
+        response_ids: dict[tuple[int, str], int],
+        known_responses: set[int],
+    ) -> dict[str, tuple[int, int, int]]:
         pairs: dict[str, tuple[int, int, int]] = {}
         for record in records:
             if len(record.responses) < 2:
                 continue
             prompt_id = prompt_ids[record.content_hash]
             first, second = (response_ids[prompt_id, response.content_hash] for response in record.responses[:2])
-            pairs.setdefault(response_key([first, second]), (prompt_id, first, second))
-        for known in _existing_items(self.project.pk, list(pairs)):
+            pairs.setdefault(response_key((first, second)), (prompt_id, first, second))
+        # An item of a response that is new cannot be there yet.
+        may_be_known = [key for key, (_, *pair) in pairs.items() if known_responses.issuperset(pair)]
+        for known in _existing_items(self.project.pk, may_be_known):
             del pairs[known]
-        item_ids = _draw_ids(Item, len(pairs))
-        is_random = self.project.selection_policy == SelectionPolicy.RANDOM
-        overlap = self.project.overlap
-        _copy(
-            Item,
-            "id project_id prompt_id kind response_key priority overlap open_slots reopened policy propensity "
-            "created_at",
+        return pairs
+
+    def _copy(
+        self,
+        new_prompts: dict[str, Record],
+        prompt_ids: dict[str, int],
+        new_responses: dict[tuple[int, str], tuple[str, str]],
+        response_ids: dict[tuple[int, str], int],
+        pairs: dict[str, tuple[int, int, int]],
+    ) -> None:
+        moment, project, source = now().isoformat(), self.project, cell(self.source)
+        copy_rows(
+            Prompt._meta.db_table,
+            _PROMPT_COLUMNS,
             (
-                (
-                    item_id, self.project.pk, prompt_id, ItemKind.COMPARISON.value, key,
-                    self._draw.random() if is_random else 0.0, overlap, overlap, False,
-                    self.project.selection_policy, 1.0, moment,
-                )
+                f"{prompt_ids[content_hash]}\t{project.pk}\t{cell(_messages_json(record.messages))}\t{content_hash}\t"
+                f"{cell(record.external_id)}\t{source}\t{cell(json_of(record.metadata))}\t"
+                f"{'t' if project.holds_out(content_hash) else 'f'}\t{moment}"
+                for content_hash, record in new_prompts.items()
+            ),
+        )
+        copy_rows(
+            Response._meta.db_table,
+            _RESPONSE_COLUMNS,
+            (
+                f"{response_ids[key]}\t{key[0]}\t{cell(text)}\t{key[1]}\t{_ORIGIN}\t{cell(model_name)}\t{{}}\t{moment}"
+                for key, (text, model_name) in new_responses.items()
+            ),
+        )
+        item_ids = _draw_ids(Item, len(pairs))
+        is_random = project.selection_policy == SelectionPolicy.RANDOM
+        slots = f"{project.overlap}\t{project.overlap}\tf\t{cell(project.selection_policy)}\t1\t{moment}"
+        copy_rows(
+            Item._meta.db_table,
+            _ITEM_COLUMNS,
+            (
+                f"{item_id}\t{project.pk}\t{prompt_id}\t{ItemKind.COMPARISON.value}\t{key}\t"
+                f"{self._draw.random() if is_random else 0}\t{slots}"
                 for item_id, (key, (prompt_id, _, _)) in zip(item_ids, pairs.items(), strict=True)
             ),
-        )  # fmt: skip
-        _copy(
-            ItemResponse,
+        )
+        copy_rows(
+            ItemResponse._meta.db_table,
             "item_id response_id position",
             (
-                (item_id, response_id, position)
-                for item_id, (_, *responses) in zip(item_ids, pairs.values(), strict=True)
-                for position, response_id in enumerate(responses)
+                f"{item_id}\t{first}\t0\n{item_id}\t{second}\t1"
+                for item_id, (_, first, second) in zip(item_ids, pairs.values(), strict=True)
             ),
         )
         self.items_made += len(pairs)
 
 
-# Made once: json.dumps makes an encoder a call where the options are not the usual ones.
-_json = json.JSONEncoder(ensure_ascii=False).encode
+def _messages_json(messages: Sequence[dict[str, str]]) -> str:
+    turns = (f'{{"role": "{turn["role"]}", "content": {json_text(turn["content"])}}}' for turn in messages)
+    return f"[{', '.join(turns)}]"
 
 
 # Arrays as one parameter: Django's __in spends longer on two thousand of them than PostgreSQL on the answer.
@@ -142,8 +172,19 @@ def _existing_responses(prompt_ids: Iterable[int]) -> dict[tuple[int, str], int]
 
 
 def _existing_items(project_id: int, keys: list[str]) -> list[str]:
+    if not keys:
+        return []
     select = "SELECT response_key FROM labeling_item WHERE project_id = %s AND kind = %s AND response_key = ANY(%s)"
     return [key for (key,) in _fetch(select, [project_id, ItemKind.COMPARISON.value, keys])]
+
+
+def _hold(model: Any, ids: set[int]) -> None:
+    """Keep the rows from being deleted until the transaction ends."""
+    if not ids:
+        return
+    select = f"SELECT id FROM {model._meta.db_table} WHERE id = ANY(%s) ORDER BY id FOR KEY SHARE"  # noqa: S608
+    if len(_fetch(select, [sorted(ids)])) < len(ids):
+        raise Conflict("Somebody deleted what this import adds to. Nothing was kept; import it again.")
 
 
 def _fetch(select: str, values: list[Any]) -> list[tuple[Any, ...]]:
@@ -153,19 +194,7 @@ def _fetch(select: str, values: list[Any]) -> list[tuple[Any, ...]]:
 
 
 def _draw_ids(model: Any, count: int) -> list[int]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)",
-            [model._meta.db_table, count],
-        )
-        return [row[0] for row in cursor.fetchall()]
-
-
-def _copy(model: Any, columns: str, rows: Iterable[Sequence[Any]]) -> None:
-    names = ", ".join(columns.split())
-    with (
-        connection.cursor() as cursor,
-        cursor.copy(f"COPY {model._meta.db_table} ({names}) FROM STDIN") as copy,
-    ):
-        for row in rows:
-            copy.write_row(row)
+    if not count:
+        return []
+    select = "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)"
+    return [pk for (pk,) in _fetch(select, [model._meta.db_table, count])]

@@ -1,8 +1,7 @@
 """One line of an import: `{"external_id"?, "prompt", "responses"?, "metadata"?}`."""
 
 import json
-from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from django.conf import settings
 
@@ -29,15 +28,13 @@ def _finite(text: str) -> float:
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
 
 
-@dataclass(frozen=True, slots=True)
-class ParsedResponse:
+class ParsedResponse(NamedTuple):
     text: str
     model_name: str
     content_hash: str
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     messages: list[dict[str, str]]
     content_hash: str
     responses: list[ParsedResponse]

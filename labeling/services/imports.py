@@ -1,6 +1,6 @@
 """NDJSON into prompts, responses and items."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from django.db import transaction
@@ -9,6 +9,7 @@ from accounts.audit import record_event
 from accounts.models import Membership
 from accounts.permissions import Permission, check_can
 from labeling.errors import BadContent
+from labeling.importing.ahead import one_ahead, rare_collections
 from labeling.importing.batch import BatchWriter
 from labeling.importing.records import Record, parse_record
 from labeling.models import Project
@@ -16,7 +17,7 @@ from labeling.services.content_lock import lock_content
 from labeling.services.queue import restart_queue
 
 BATCH_LINES = 2_000
-BATCH_BYTES = 8 * 1024 * 1024
+BATCH_BYTES = 4 * 1024 * 1024
 MAX_REASONS = 1_000
 BOM = b"\xef\xbb\xbf"
 
@@ -58,6 +59,20 @@ def import_records(
     lock_content(project.pk, alone=True)
     report = ImportReport()
     writer = BatchWriter(project=project, source=source[:60], make_items=make_items)
+    with rare_collections():
+        for batch in one_ahead(_batches(lines, report)):
+            writer.write(batch)
+    if writer.items_made:
+        restart_queue(project)
+    report.created, report.duplicates, report.items_made = writer.created, writer.duplicates, writer.items_made
+    record_event(
+        "records imported", by=by, subject=project,
+        created=report.created, duplicates=report.duplicates, rejected=report.rejected_count, items=report.items_made,
+    )  # fmt: skip
+    return report
+
+
+def _batches(lines: Iterable[bytes], report: ImportReport) -> Iterator[list[Record]]:
     batch: list[Record] = []
     size = 0
     for number, line in enumerate(lines, start=1):
@@ -71,15 +86,7 @@ def import_records(
             continue
         size += len(text)
         if len(batch) >= BATCH_LINES or size >= BATCH_BYTES:
-            writer.write(batch)
+            yield batch
             batch, size = [], 0
     if batch:
-        writer.write(batch)
-    if writer.items_made:
-        restart_queue(project)
-    report.created, report.duplicates, report.items_made = writer.created, writer.duplicates, writer.items_made
-    record_event(
-        "records imported", by=by, subject=project,
-        created=report.created, duplicates=report.duplicates, rejected=report.rejected_count, items=report.items_made,
-    )  # fmt: skip
-    return report
+        yield batch

@@ -1,11 +1,17 @@
 import gzip
+import hashlib
 import json
 from itertools import chain
 
 import pytest
+from django.db import IntegrityError, connection, transaction
+from hypothesis import HealthCheck, given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
 
+from labeling.hashing import hash_prompt
 from labeling.importing import bounded_lines
-from labeling.models import Item, Prompt, Response
+from labeling.models import Item, ItemResponse, Prompt, Response
 from labeling.services import import_records
 from tests.labeling.conftest import pair_lines
 
@@ -175,3 +181,67 @@ def test_real_pairs_are_imported_whole(send, reference_data):
         ]
     report = send(*(line.encode() for line in lines))
     assert report.created + report.duplicates + report.rejected_count == len(lines) == 1150
+
+
+@given(st.lists(st.fixed_dictionaries({"role": st.sampled_from(["user", "assistant"]), "content": st.text()})))
+def test_the_hash_of_a_conversation_is_that_of_its_compact_json(messages):
+    turns = [[message["role"], message["content"]] for message in messages]
+    written = json.dumps(turns, ensure_ascii=False, separators=(",", ":"))
+    try:
+        wanted = hashlib.sha256(written.encode()).hexdigest()
+    except UnicodeEncodeError:  # half a surrogate pair: refused long before
+        return
+    assert hash_prompt(messages) == wanted
+
+
+@examples(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=st.text(alphabet=st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1))
+def test_any_text_is_stored_as_it_came(send, text):
+    turns = [{"role": "user", "content": f"> {text}"}]
+    line = {"prompt": turns, "responses": [{"text": text}, {"text": f"{text}."}], "metadata": {"k": text}}
+    assert send(json.dumps(line).encode()).rejected == []
+    prompt = Prompt.objects.latest("pk")
+    assert (prompt.messages, prompt.metadata) == (turns, {"k": text})
+    assert {response.text for response in prompt.responses.all()} == {text, f"{text}."}
+
+
+def test_a_reference_to_nothing_is_refused_where_the_caller_does_not_vouch_for_it(project):
+    from labeling.importing.copying import copy_rows, references_checked_by_caller
+
+    row = "1\t999999999\tText\thash\timport\t\t{}\t2026-01-01"
+    columns = "id prompt_id text content_hash origin model_name sampling created_at"
+    with transaction.atomic():
+        with references_checked_by_caller(["labeling_response"]):
+            pass
+        copy_rows("labeling_response", columns, [row])
+        with pytest.raises(IntegrityError), connection.cursor() as cursor:
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        transaction.set_rollback(True)
+
+
+def test_every_reference_that_an_import_wrote_is_there(send, project):
+    send(*pair_lines(50))
+    send(*pair_lines(60), b'{"prompt": "Question 3?", "responses": [{"text": "Yes, 3."}, {"text": "New"}]}')
+    looked_at = 0
+    for model in (Prompt, Response, Item, ItemResponse):
+        for each in (each for each in model._meta.concrete_fields if each.many_to_one):
+            rows = model.objects.filter(**{f"{each.name}__isnull": False})
+            assert not rows.exclude(**{f"{each.name}__in": each.related_model.objects.all()}).exists()
+            looked_at += rows.count()
+    assert looked_at == 60 + 121 + 2 * 61 + 2 * 122
+
+
+def test_a_table_with_a_trigger_of_its_own_keeps_it(project):
+    from labeling.importing.copying import references_checked_by_caller
+
+    with connection.cursor() as cursor:
+        cursor.execute("""CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+                          CREATE TRIGGER mine AFTER INSERT ON labeling_item EXECUTE FUNCTION nothing()""")
+        with references_checked_by_caller(["labeling_item"]):
+            cursor.execute("SHOW session_replication_role")
+            assert cursor.fetchone() == ("origin",)
+        with references_checked_by_caller(["labeling_prompt"]):
+            cursor.execute("SHOW session_replication_role")
+            assert cursor.fetchone() == ("replica",)
+        cursor.execute("SHOW session_replication_role")
+        assert cursor.fetchone() == ("origin",)
