@@ -23,6 +23,7 @@ class Permission(StrEnum):
     USE_ENDPOINT = "use_endpoint"
     MANAGE_MEMBERS = "manage_members"
     VIEW_AUDIT = "view_audit"
+    MANAGE_WEBHOOKS = "manage_webhooks"
 
 
 class Role(models.TextChoices):
@@ -71,6 +72,7 @@ _SENTENCES = {
     P.USE_ENDPOINT: "call the endpoint",
     P.MANAGE_MEMBERS: "change members and tokens of others",
     P.VIEW_AUDIT: "read the audit trail",
+    P.MANAGE_WEBHOOKS: "set up or change webhooks",
 }
 
 

@@ -23,6 +23,13 @@ app.conf.beat_schedule = {
         "task": "training.tasks.start_due_retraining_task",
         "schedule": schedule(SWEEP_SECONDS),
     },
+    "deliver webhooks": {
+        "task": "webhooks.tasks.deliver_webhooks_task",
+        "schedule": schedule(SWEEP_SECONDS),
+        # What waited while the workers were away would pile up; one of them does it all.
+        "options": {"expires": SWEEP_SECONDS},
+    },
+    "forget old deliveries": {"task": "webhooks.tasks.forget_deliveries_task", "schedule": schedule(300)},
     "expire leases": {"task": "labeling.tasks.expire_leases_task", "schedule": schedule(SWEEP_SECONDS)},
     "turn feedback into items": {
         "task": "serving.tasks.sweep_feedback_task",

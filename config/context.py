@@ -19,3 +19,13 @@ def project(request: HttpRequest) -> dict[str, Any]:
         return Project.objects.for_member(member).filter(pk=project_id).first() if member and project_id else None
 
     return {"project": SimpleLazyObject(find)}
+
+
+def projects(request: HttpRequest) -> dict[str, Any]:
+    """`project_names`, id to name of the organisation's, for the pages of apps that know a project's id alone."""
+
+    def find() -> dict[int, str]:
+        member = getattr(request, "member", None)
+        return dict(Project.objects.for_member(member).values_list("pk", "name")) if member else {}
+
+    return {"project_names": SimpleLazyObject(find)}

@@ -31,6 +31,7 @@ INSTALLED_APPS = [
     "django_htmx",
     "template_partials",
     "accounts",
+    "webhooks",
     "labeling",
     "models_registry",
     "training",
@@ -67,6 +68,8 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "accounts.context.member",
                 "config.context.project",
+                "config.context.projects",
+                "webhooks.context.switched_off",
             ],
             "builtins": ["template_partials.templatetags.partials"],
         },
@@ -158,6 +161,9 @@ BASE_MODEL = env_str("ACCORD_BASE_MODEL", "package")
 DEMO_DIR = Path(env_str("ACCORD_DEMO_DIR", str(BASE_DIR / "demo")))
 GATEWAY_URL = env_str("GATEWAY_URL", f"http://127.0.0.1:{env_int('ACCORD_GATEWAY_PORT', 8001)}")
 WEB_URL = env_str("WEB_URL", f"http://127.0.0.1:{env_int('ACCORD_WEB_PORT', 8000)}")
+
+# 1 lets webhooks call this machine and private networks too; link-local addresses never.
+WEBHOOKS_ALLOW_PRIVATE = env_bool("WEBHOOKS_ALLOW_PRIVATE", False)
 
 # A run whose trainer has not been heard of for so long is taken from it.
 RUN_HEARTBEAT_SECONDS = env_int("RUN_HEARTBEAT_SECONDS", 5)

@@ -13,6 +13,7 @@ RUN python -c "import tomllib; print('\n'.join(tomllib.load(open('pyproject.toml
 COPY manage.py ./
 COPY config config
 COPY accounts accounts
+COPY webhooks webhooks
 COPY labeling labeling
 COPY models_registry models_registry
 COPY training training

@@ -10,6 +10,7 @@ RUN python web-requirements.py > requirements.txt && pip install -r requirements
 COPY manage.py ./
 COPY config config
 COPY accounts accounts
+COPY webhooks webhooks
 COPY labeling labeling
 COPY models_registry models_registry
 COPY training training

@@ -6,6 +6,8 @@ from django.utils.timezone import now
 
 from training.errors import IllegalMove
 from training.models import RunStatus, SamplingJob, TrainingRun
+from webhooks.kinds import EventKind
+from webhooks.services import emit_event
 
 S = RunStatus
 MOVES: dict[str, frozenset[RunStatus]] = {
@@ -25,6 +27,8 @@ Row = TypeVar("Row", TrainingRun, SamplingJob)
 def move_status(row: Row, *, to: RunStatus, **changes: Any) -> Row:
     """Move the row from the status and fence that the caller holds, and write `changes` with it.
 
+    The end of a run is told to webhooks: that move is made in a transaction.
+
     Raises:
         IllegalMove: the table has no such move, or the row has moved on since (a stale copy, a newer claim).
     """
@@ -36,4 +40,18 @@ def move_status(row: Row, *, to: RunStatus, **changes: Any) -> Row:
         raise IllegalMove(f"This {noun} is no longer {origin}. Reload the page to see where it stands.")
     for name, value in changes.items():
         setattr(row, name, value)
+    if to in FINISHED and isinstance(row, TrainingRun):
+        _tell(row)
     return row
+
+
+def _tell(run: TrainingRun) -> None:
+    emit_event(
+        organisation_id=run.organisation_id,
+        kind=EventKind.RUN_FINISHED,
+        project_id=run.project_id,
+        payload={
+            "run": run.pk, "recipe": run.recipe, "status": run.status, "error": run.error[:300],
+            "snapshot": run.snapshot_id, "chain_id": str(run.chain_id) if run.chain_id else None,
+        },
+    )  # fmt: skip

@@ -1,10 +1,12 @@
-"""The one function that moves a version between stages."""
+"""The one function that moves a version between stages, and the one that tells webhooks of it."""
 
 from accounts.audit import record_event
 from accounts.models import Membership
 from models_registry.errors import PromotionLost
 from models_registry.models import GateVerdict, ModelVersion, Promotion
 from models_registry.stages import check_step
+from webhooks.kinds import EventKind
+from webhooks.services import emit_event
 
 
 def move(
@@ -40,3 +42,17 @@ def move(
         name=version.name, from_stage=from_stage, to_stage=to_stage, reason=reason, canary_share=canary_share,
     )  # fmt: skip
     return promotion
+
+
+def tell(kind: EventKind, promotion: Promotion) -> None:
+    """What webhooks hear of a step that somebody decided; not of the steps that follow from it."""
+    version = promotion.version
+    emit_event(
+        organisation_id=version.organisation_id,
+        kind=kind,
+        project_id=version.project_id,
+        payload={
+            "version": version.pk, "name": version.name, "number": version.number, "from_stage": promotion.from_stage,
+            "to_stage": promotion.to_stage, "canary_share": promotion.canary_share, "promotion": promotion.pk,
+        },
+    )  # fmt: skip

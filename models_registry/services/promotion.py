@@ -11,9 +11,10 @@ from models_registry.models import ModelVersion, Promotion, Stage
 from models_registry.services.gate import gate_terms, standing_verdict
 from models_registry.services.locking import lock_versions
 from models_registry.services.lookup import SERVABLE, canary_version, production_version
-from models_registry.services.moves import move
+from models_registry.services.moves import move, tell
 from models_registry.stages import check_step
 from models_registry.tasks import warm_engine_task
+from webhooks.kinds import EventKind
 
 
 def check_can_promote(*, version: ModelVersion, by: Membership, to_stage: str) -> None:
@@ -82,6 +83,7 @@ def promote_version(
         lock_versions(version.project_id)
         _make_way(version, to_stage, seen, by, reason)
         promotion = move(version, to_stage, by=by, reason=reason, verdict=verdict, canary_share=canary_share)
+        tell(EventKind.VERSION_PROMOTED, promotion)
         if to_stage in (Stage.CANARY, Stage.PRODUCTION):
             send_on_commit(warm_engine_task, version.pk)
     return promotion

@@ -10,8 +10,9 @@ from models_registry.errors import IllegalPromotion
 from models_registry.models import ModelVersion, Promotion, Stage
 from models_registry.services.locking import lock_versions
 from models_registry.services.lookup import canary_version, predecessor_of, production_version
-from models_registry.services.moves import move
+from models_registry.services.moves import move, tell
 from models_registry.tasks import warm_engine_task
+from webhooks.kinds import EventKind
 
 
 @transaction.atomic
@@ -34,6 +35,7 @@ def roll_back(*, project_id: int, by: Membership, reason: str) -> Promotion:
     assert before is not None
     move(current, Stage.RETIRED, by=by, reason=f"Rolled back: {reason.strip()}", direct=False)
     promotion = move(before, Stage.PRODUCTION, by=by, reason=f"Rolled back to: {reason.strip()}", direct=False)
+    tell(EventKind.VERSION_ROLLED_BACK, promotion)
     send_on_commit(warm_engine_task, before.pk)
     return promotion
 
@@ -67,7 +69,9 @@ def withdraw_canary(*, project_id: int, by: Membership, reason: str) -> Promotio
     canary = canary_version(project_id)
     if canary is None or canary.organisation_id != by.organisation_id:
         raise IllegalPromotion("There is no canary to withdraw.")
-    return move(canary, Stage.CANDIDATE, by=by, reason=reason.strip())
+    promotion = move(canary, Stage.CANDIDATE, by=by, reason=reason.strip())
+    tell(EventKind.VERSION_ROLLED_BACK, promotion)
+    return promotion
 
 
 def _check_reason(reason: str) -> None:

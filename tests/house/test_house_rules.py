@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.urls import URLPattern, URLResolver, get_resolver
 
 ROOT = Path(__file__).resolve().parents[2]
-APPS = ("accounts", "labeling", "models_registry", "training", "serving", "config")
+APPS = ("accounts", "webhooks", "labeling", "models_registry", "training", "serving", "config")
 
 
 def _sources(*folders: str) -> Iterator[tuple[Path, ast.Module]]:
