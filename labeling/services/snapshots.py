@@ -19,6 +19,8 @@ from labeling.errors import NothingToFreeze
 from labeling.models import Comparison, Project, Snapshot
 from labeling.services.json_rows import in_blocks, stream_json
 from labeling.services.pseudonyms import pseudonyms_of
+from webhooks.kinds import EventKind
+from webhooks.services import emit_event
 
 SCHEMA_VERSION = 1
 FILTERS = {"retracted": False, "surplus": False}
@@ -96,6 +98,10 @@ def freeze_snapshot(*, project: Project, by: Membership | None) -> Snapshot:
         record_event(
             "snapshot frozen", by=by, subject=snapshot, organisation=project.organisation,
             content_hash=snapshot.content_hash, judgements=snapshot.judgement_count,
+        )  # fmt: skip
+        emit_event(
+            organisation_id=project.organisation_id, kind=EventKind.SNAPSHOT_FROZEN, project_id=project.pk,
+            payload={"snapshot": snapshot.pk, "content_hash": snapshot.content_hash, **manifest["counts"]},
         )  # fmt: skip
     return snapshot
 
