@@ -59,7 +59,8 @@ WSGI_APPLICATION = "config.wsgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "templates"],
+        # A kind of judgement keeps its templates in its own folder: "comparison/answers.html".
+        "DIRS": [BASE_DIR / "templates", BASE_DIR / "labeling" / "kinds"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [

@@ -1,5 +1,7 @@
-"""What an annotator sees of an assignment: the conversation and two answers, and nothing that names a model."""
+"""What an annotator sees of an assignment: the conversation and the answers, and nothing that names a model."""
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -8,32 +10,30 @@ from uuid import UUID, uuid4
 from django.utils.timezone import localtime, now
 
 from accounts.models import Membership
-from labeling.models import Assignment, Choice, Project
+from labeling.kinds import kind_of
+from labeling.kinds.design import Design, design_of
+from labeling.kinds.kind import LABELS, Kind
+from labeling.models import Assignment, Item, Project
 
-# From left to right, as the keys lie under the left and the right hand: key, value, word, what it means in full.
-VERDICTS = [
-    ("1", "a3", "much", "A is much better"),
-    ("2", "a2", "clearly", "A is clearly better"),
-    ("3", "a1", "slightly", "A is slightly better"),
-    ("4", "tie", "equal", "About equal"),
-    ("5", "b1", "slightly", "B is slightly better"),
-    ("6", "b2", "clearly", "B is clearly better"),
-    ("7", "b3", "much", "B is much better"),
-    ("0", "both_bad", "both bad", "Both are bad"),
+# What a key does besides choosing, until the person gives it another: action, key, what it does.
+KEY_ACTIONS = [
+    ("skip", "s", "Skip: somebody else judges it"),
+    ("undo", "u", "Undo the last verdict"),
+    ("reason", "r", "Write a reason, flag or report"),
+    ("guidelines", "g", "Open or close the guidelines"),
 ]
-VERDICT_VALUES = [value for _, value, _, _ in VERDICTS]
+SKIP_REASONS = [
+    ("1", "not my field", "I do not know enough about it"),
+    ("2", "unclear", "I cannot tell what is asked"),
+    ("3", "broken", "Something is missing or broken"),
+    ("4", "upsetting", "I would rather not read it"),
+]
 
 
-def split_verdict(verdict: str) -> tuple[Choice, int | None]:
-    """`a3` as (A, 3); a tie and both bad have no strength."""
-    if verdict in {Choice.TIE, Choice.BOTH_BAD}:
-        return Choice(verdict), None
-    return Choice(verdict[0]), int(verdict[1])
-
-
-def join_verdict(choice: str | None, strength: int | None) -> str:
-    """The inverse of `split_verdict`; empty when there is none yet."""
-    return f"{choice or ''}{strength or ''}"
+@dataclass(frozen=True)
+class Answer:
+    label: str  # "a"
+    text: str
 
 
 @dataclass(frozen=True)
@@ -41,34 +41,85 @@ class Card:
     """One assignment, laid out: answers in the order that was drawn for this person."""
 
     assignment: Assignment
+    kind: Kind
+    design: Design
     client_id: UUID
+    system: str
     earlier: list[dict[str, str]]
     asked: dict[str, str]
-    answer_a: str
-    answer_b: str
+    answers: list[Answer]
+    warning: str
     draft: dict[str, Any]
+    ask: dict[str, Any]  # the kind's own part
 
     @property
     def is_open(self) -> bool:
         """Whether it can still be judged; an expired one can, the verdict is kept."""
         return self.assignment.state in {Assignment.State.LEASED, Assignment.State.EXPIRED}
 
+    @property
+    def flags(self) -> list[tuple[str, str, bool]]:
+        """Name, word and whether it is set, of the item as a whole."""
+        return [(name, word, name in self._whole) for name, word in self.design.flags.items()]
+
+    @property
+    def marked(self) -> str:
+        """The flags on answers and spans, as the form carries them."""
+        return json.dumps([flag for flag in self._flags if isinstance(flag, dict) and flag.get("answer")])
+
+    @property
+    def has_remark(self) -> bool:
+        """Whether the part with reason and flags is to be open."""
+        return bool(self.draft.get("reason") or self._flags) or self.design.reason == "required"
+
+    @property
+    def _flags(self) -> list[Any]:
+        found = self.draft.get("flags")
+        return found if isinstance(found, list) else []
+
+    @property
+    def _whole(self) -> set[str]:
+        named = [flag if isinstance(flag, dict) else {"name": flag} for flag in self._flags]
+        return {str(flag.get("name")) for flag in named if not flag.get("answer")}
+
 
 def lay_out(assignment: Assignment) -> Card:
     """Read what the assignment shows."""
-    texts = [row.response.text for row in assignment.item.item_responses.select_related("response")]
-    left, right = (texts[position] for position in assignment.shown_order)
-    messages = assignment.item.prompt.messages
-    draft = assignment.draft or {}
-    verdict = draft.get("verdict") or join_verdict(draft.get("choice"), draft.get("strength"))
+    texts = shown_texts(assignment.item, assignment.shown_order)
+    return _card(assignment, assignment.project, texts)
+
+
+def lay_out_preview(item: Item) -> Card:
+    """The item as an annotator will see it, its answers in the item's own order."""
+    order = list(range(item.item_responses.count()))
+    assignment = Assignment(item=item, project=item.project, shown_order=order, draft={})
+    return _card(assignment, item.project, shown_texts(item, order))
+
+
+def shown_texts(item: Item, shown_order: Sequence[int]) -> list[str]:
+    """The answers' texts in this order of places."""
+    texts = list(item.item_responses.order_by("position").values_list("response__text", flat=True))
+    return [texts[position] for position in shown_order]
+
+
+def _card(assignment: Assignment, project: Project, texts: list[str]) -> Card:
+    kind, design = kind_of(assignment.item.kind), design_of(project)
+    prompt, draft = assignment.item.prompt, assignment.draft or {}
+    messages = prompt.messages
+    system = messages[0]["content"] if messages[0]["role"] == "system" else ""
+    warning = prompt.metadata.get("content_warning")
     return Card(
         assignment=assignment,
+        kind=kind,
+        design=design,
         client_id=uuid4(),
-        earlier=messages[:-1],
+        system=system,
+        earlier=messages[1:-1] if system else messages[:-1],
         asked=messages[-1],
-        answer_a=left,
-        answer_b=right,
-        draft=draft | {"verdict": verdict},
+        answers=[Answer(label, text) for label, text in zip(LABELS, texts, strict=False)],
+        warning=warning[:200] if isinstance(warning, str) else "",
+        draft=draft,
+        ask=kind.card(design=design.kinds[kind.name], draft=draft, texts=texts),
     )
 
 

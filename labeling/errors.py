@@ -27,6 +27,11 @@ class NotLast(LabelingError):
     code = "not_last"
 
 
+class TooLate(LabelingError):
+    http_status = 409
+    code = "too_late"
+
+
 class BrokenUpload(LabelingError):
     """The body of a request ended early or cannot be unpacked; nothing of it was kept."""
 
@@ -44,6 +49,18 @@ class ProjectClosed(LabelingError):
 
     http_status = 409
     code = "project_closed"
+
+
+class NotEligible(LabelingError):
+    """The person may judge, but not here or not now."""
+
+    http_status = 403
+    code = "not_eligible"
+
+
+class CapReached(LabelingError):
+    http_status = 409
+    code = "cap_reached"
 
 
 class NothingToFreeze(LabelingError):

@@ -1,13 +1,13 @@
 """What people type about projects, imports and verdicts."""
 
+import json
 from typing import Any
 
 from django import forms
 
-from labeling.desk_card import VERDICT_VALUES, split_verdict
+from labeling.desk_card import KEY_ACTIONS
+from labeling.kinds.design import Design
 from labeling.models import SelectionPolicy
-
-FLAGS = [("unsafe", "Unsafe or harmful"), ("personal_data", "Shows personal data"), ("unreadable", "Cannot be read")]
 
 
 def _number(label: str, low: int, high: int | None, help_text: str, **more: Any) -> forms.IntegerField:
@@ -99,35 +99,74 @@ class ImportForm(forms.Form):
         return cleaned
 
 
-class VerdictForm(forms.Form):
-    """One judgement as the desk sends it."""
+class MarkedFlags(forms.Field):
+    """Flags on answers and spans of them, as the desk's script writes them: JSON."""
 
-    verdict = forms.ChoiceField(
-        choices=[(value, value) for value in VERDICT_VALUES],
-        error_messages={"required": "Choose a verdict first.", "invalid_choice": "This is not one of the verdicts."},
-    )
+    def to_python(self, value: Any) -> list[Any]:
+        text = str(value or "[]")
+        if len(text) > 20_000:
+            raise forms.ValidationError("These are too many marked flags. Take some off.")
+        try:
+            flags = json.loads(text)
+        except (ValueError, RecursionError):
+            flags = None
+        if not isinstance(flags, list):
+            raise forms.ValidationError("The marked flags cannot be read. Mark them again.")
+        return flags
+
+
+class JudgementForm(forms.Form):
+    """What every judgement sends from the desk; the rest is its kind's to read."""
+
     client_id = forms.UUIDField()
-    reason = forms.CharField(required=False, max_length=10_000)
-    flags = forms.MultipleChoiceField(choices=FLAGS, required=False)
+    reason = forms.CharField(required=False, max_length=20_000, strip=False)
+    flags = forms.MultipleChoiceField(required=False)
+    marked = MarkedFlags(required=False)
     active_ms = forms.IntegerField(required=False, min_value=0, max_value=24 * 3600 * 1000)
 
-    def judgement(self) -> dict[str, Any]:
-        """What `submit_comparison` takes."""
+    def __init__(self, *given: Any, design: Design, **more: Any) -> None:
+        super().__init__(*given, **more)
+        flags = self.fields["flags"]
+        assert isinstance(flags, forms.MultipleChoiceField)
+        flags.choices = list(design.flags.items())
+
+    def common(self) -> dict[str, Any]:
+        """What `submit_judgement` takes besides what was said."""
         cleaned = dict(self.cleaned_data)
-        cleaned["choice"], cleaned["strength"] = split_verdict(cleaned.pop("verdict"))
+        cleaned["flags"] = [*cleaned["flags"], *cleaned.pop("marked")]
         return cleaned
 
 
-class DraftForm(forms.Form):
+class DraftForm(JudgementForm):
     """What is on the card and not sent: any part of it may be missing."""
 
-    verdict = forms.ChoiceField(choices=[(value, value) for value in VERDICT_VALUES], required=False)
-    reason = forms.CharField(required=False, max_length=10_000, strip=False)
-    flags = forms.MultipleChoiceField(choices=FLAGS, required=False)
-    active_ms = forms.IntegerField(required=False, min_value=0, max_value=24 * 3600 * 1000)
+    client_id = None  # type: ignore[assignment]
 
-    def draft(self) -> dict[str, Any]:
-        """What `save_draft` keeps, named as a judgement's parts are."""
-        cleaned = dict(self.cleaned_data)
-        verdict = cleaned.pop("verdict")
-        return cleaned | (dict(zip(("choice", "strength"), split_verdict(verdict), strict=True)) if verdict else {})
+
+class PreferencesForm(forms.Form):
+    """How a person likes the desk."""
+
+    layout = forms.ChoiceField(choices=[(name, name) for name in ("auto", "side", "stacked")], required=False)
+    one_press = forms.ChoiceField(choices=[("0", "0"), ("1", "1")], required=False)
+    warnings = forms.ChoiceField(choices=[("0", "0"), ("1", "1")], required=False)
+    pause_minutes = forms.IntegerField(min_value=0, max_value=240, required=False)
+    keys = forms.CharField(max_length=1000, required=False)
+
+    def clean_keys(self) -> dict[str, str] | None:
+        """`{action: key}`, one character each, none twice."""
+        if not self.cleaned_data["keys"]:
+            return None
+        try:
+            keys = json.loads(self.cleaned_data["keys"])
+        except (ValueError, RecursionError):
+            keys = None
+        actions = {action for action, _, _ in KEY_ACTIONS}
+        if not isinstance(keys, dict) or set(keys) - actions or len(set(keys.values())) < len(keys):
+            raise forms.ValidationError("Give each action a key of its own.")
+        if any(not isinstance(key, str) or len(key) != 1 or not key.isalpha() for key in keys.values()):
+            raise forms.ValidationError("A key is one letter.")
+        return {action: key.lower() for action, key in keys.items()}
+
+    def changes(self) -> dict[str, Any]:
+        """What was sent, and nothing else."""
+        return {name: value for name, value in self.cleaned_data.items() if name in self.data and value is not None}

@@ -4,7 +4,9 @@ from typing import Any
 
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, inline_serializer
+from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -18,10 +20,16 @@ from labeling.api.serializers import (
     DraftSerializer,
     JudgedSerializer,
     JudgementSerializer,
+    ReportNoteSerializer,
     SkipSerializer,
     StoredJudgementSerializer,
 )
+from labeling.kinds import kind_of
 from labeling.models import Assignment
+
+BESIDE = OpenApiParameter(
+    "beside", OpenApiTypes.STR, description="Ids of assignments that you hold, with commas: the next is another one."
+)
 
 
 def assignment_of(request: Request, assignment_id: int) -> Assignment:
@@ -35,12 +43,18 @@ class ProjectNext(APIView):
 
     @extend_schema(
         operation_id="projects_next",
+        parameters=[BESIDE, OpenApiParameter("reserve", OpenApiTypes.BOOL, description="1: it is not shown yet.")],
         request=None,
         responses={200: AssignmentSerializer, 204: OpenApiResponse(description="There is nothing for you now.")},
     )
     def post(self, request: Request, project_id: int) -> Response:
         """Lease the next item, or the one you hold already."""
-        assignment = services.lease_next(project=project_of(request, project_id), by=member_of(request))
+        assignment = services.lease_next(
+            project=project_of(request, project_id),
+            by=member_of(request),
+            beside=_beside(request),
+            in_reserve=request.query_params.get("reserve", "") in ("1", "true"),
+        )
         return Response(AssignmentSerializer(assignment).data) if assignment else Response(status=204)
 
 
@@ -49,28 +63,52 @@ class AssignmentJudgement(APIView):
 
     @extend_schema(
         operation_id="assignments_judge",
-        parameters=[OpenApiParameter("next", OpenApiTypes.BOOL, description="1: answer with your next item too.")],
+        parameters=[
+            BESIDE,
+            OpenApiParameter("next", OpenApiTypes.BOOL, description="1: answer with your next item too."),
+        ],
         request=JudgementSerializer,
         responses=JudgedSerializer,
     )
     def post(self, request: Request, assignment_id: int) -> Response:
         """Store a judgement. Sent again with the same `client_id` it is stored once.
 
-        `strength` goes with a and b: 1 slightly, 2 clearly, 3 much better.
+        Besides the fields below it takes what the assignment's kind says: a comparison `choice` and `strength` (1
+        slightly, 2 clearly, 3 much better) and `axes`, a ranking `ranks`, a rating `scores`, a correction `text`.
         """
         assignment, member = assignment_of(request, assignment_id), member_of(request)
-        given = JudgementSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
-        said = dict(given.validated_data)
-        del said["kind"]
-        stored = services.submit_comparison(assignment=assignment, by=member, **said)
+        common, said = _split(request.data, assignment)
+        stored = services.submit_judgement(assignment=assignment, by=member, said=said, **common)
         answer: dict[str, Any] = {"judgement": StoredJudgementSerializer(stored).data}
         if request.query_params.get("next", "") in ("1", "true"):
-            project = assignment.project
-            is_open = not (project.paused_at or project.archived_at)
-            following = services.lease_next(project=project, by=member) if is_open else None
-            answer["next"] = AssignmentSerializer(following).data if following else None
+            offer = services.offer_next(project=assignment.project, by=member, beside=_beside(request))
+            answer["next"] = AssignmentSerializer(offer.assignment).data if offer.assignment else None
+            if offer.why:
+                answer["why_nothing"] = offer.why
         return Response(answer)
+
+
+def _split(body: Any, assignment: Assignment) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The part that all kinds share, and what the kind takes."""
+    own = kind_of(assignment.item.kind).said_serializer
+    names = set(own().fields)
+    given = body if isinstance(body, dict) else {}
+    common = JudgementSerializer(data={key: value for key, value in given.items() if key not in names})
+    said = own(data={key: value for key, value in given.items() if key in names})
+    if not isinstance(body, dict):
+        common = JudgementSerializer(data=body)
+    if not all([common.is_valid(), said.is_valid()]):
+        raise ValidationError({**common.errors, **said.errors})
+    shared = dict(common.validated_data)
+    if shared.pop("kind", assignment.item.kind) != assignment.item.kind:
+        raise ValidationError({"kind": [f"This item asks for a {assignment.item.kind}."]})
+    return shared, dict(said.validated_data)
+
+
+def _beside(request: Request) -> list[int]:
+    """`?beside=12,13`: assignments that are in the caller's hands; anything else in it is passed over."""
+    parts = request.query_params.get("beside", "").split(",")
+    return [int(part) for part in parts if part.isdecimal() and len(part) < 19]
 
 
 class AssignmentSkip(APIView):
@@ -84,6 +122,33 @@ class AssignmentSkip(APIView):
         assignment = assignment_of(request, assignment_id)
         services.skip_assignment(assignment=assignment, by=member_of(request), **given.validated_data)
         return Response(status=204)
+
+
+class AssignmentRelease(APIView):
+    required_permission = Permission.JUDGE
+
+    @extend_schema(operation_id="assignments_release", request=None, responses={204: None})
+    def post(self, request: Request, assignment_id: int) -> Response:
+        """Give the item back unjudged. It may come to you again."""
+        services.release(assignment=assignment_of(request, assignment_id), by=member_of(request))
+        return Response(status=204)
+
+
+class AssignmentReport(APIView):
+    required_permission = Permission.JUDGE
+
+    @extend_schema(
+        operation_id="assignments_report",
+        request=ReportNoteSerializer,
+        responses={201: inline_serializer("Reported", {"id": serializers.IntegerField()})},
+    )
+    def post(self, request: Request, assignment_id: int) -> Response:
+        """Tell the manager that something is wrong with the item. Judge or skip it all the same."""
+        given = ReportNoteSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        assignment = assignment_of(request, assignment_id)
+        report = services.report_item(assignment=assignment, by=member_of(request), **given.validated_data)
+        return Response({"id": report.pk}, status=201)
 
 
 class AssignmentHeartbeat(APIView):

@@ -5,7 +5,11 @@ from typing import Any
 from rest_framework import serializers
 
 from accounts.strict import StrictSerializer
-from labeling.models import Assignment, Choice, Project, Snapshot
+from labeling.desk_card import shown_texts
+from labeling.kinds import NAMES, kind_of
+from labeling.kinds.design import design_of
+from labeling.kinds.kind import LABELS
+from labeling.models import Assignment, Project, Snapshot
 
 
 class Text(serializers.CharField):
@@ -22,8 +26,14 @@ class ProjectChangesSerializer(StrictSerializer):
     overlap = serializers.IntegerField(min_value=1, max_value=20, required=False)
     lease_minutes = serializers.IntegerField(min_value=1, max_value=1440, required=False)
     held_out_percent = serializers.IntegerField(min_value=5, max_value=50, required=False)
-    selection_policy = serializers.ChoiceField(choices=["random", "in_order"], required=False)
+    selection_policy = serializers.CharField(max_length=20, required=False)
     retrain_after = serializers.IntegerField(min_value=10, allow_null=True, required=False)
+    extra_overlap_percent = serializers.IntegerField(min_value=0, max_value=100, required=False)
+    undo_minutes = serializers.IntegerField(min_value=0, max_value=10_080, required=False)
+    requires = serializers.ListField(child=serializers.CharField(max_length=60), max_length=20, required=False)
+    cap_per_person = serializers.IntegerField(min_value=1, allow_null=True, required=False)
+    cap_per_day = serializers.IntegerField(min_value=1, allow_null=True, required=False)
+    design = serializers.JSONField(required=False)
 
 
 class NewProjectSerializer(ProjectChangesSerializer):
@@ -35,11 +45,17 @@ class ProjectPatchSerializer(ProjectChangesSerializer):
 
 
 class ProjectSerializer(serializers.ModelSerializer[Project]):
+    design = serializers.SerializerMethodField()
+
+    def get_design(self, project: Project) -> dict[str, Any]:
+        return design_of(project).as_json()
+
     class Meta:
         model = Project
         fields = (
             "id", "name", "slug", "purpose", "guidelines", "overlap", "lease_minutes", "held_out_percent",
-            "selection_policy", "retrain_after", "paused_at", "archived_at", "created_at",
+            "selection_policy", "retrain_after", "extra_overlap_percent", "undo_minutes", "requires", "cap_per_person",
+            "cap_per_day", "design", "paused_at", "archived_at", "created_at",
         )  # fmt: skip
         read_only_fields = fields
 
@@ -73,8 +89,13 @@ class ImportReportSerializer(serializers.Serializer[Any]):
 
 
 class NewItemsSerializer(StrictSerializer):
-    policy = serializers.ChoiceField(choices=["random", "in_order"], default="random")
-    pairs_per_prompt = serializers.IntegerField(min_value=1, max_value=20, default=1)
+    kind = serializers.ChoiceField(choices=NAMES, required=False)
+    policy = serializers.CharField(default="random")
+    items_per_prompt = serializers.IntegerField(min_value=1, max_value=50, default=1)
+    responses_per_item = serializers.IntegerField(min_value=3, max_value=9, default=4)
+    skip_near_duplicates = serializers.BooleanField(default=False)
+    models = serializers.ListField(child=serializers.CharField(max_length=200), default=list, max_length=100)
+    require_from_metadata = serializers.BooleanField(default=False)
 
 
 class MessageSerializer(serializers.Serializer[Any]):
@@ -83,7 +104,7 @@ class MessageSerializer(serializers.Serializer[Any]):
 
 
 class ShownResponseSerializer(serializers.Serializer[Any]):
-    label = serializers.ChoiceField(choices=["a", "b"])  # type: ignore[assignment]
+    label = serializers.CharField()  # type: ignore[assignment]
     text = serializers.CharField()
 
 
@@ -95,27 +116,50 @@ class AssignmentSerializer(serializers.ModelSerializer[Assignment]):
     kind = serializers.CharField(source="item.kind")
     prompt = MessageSerializer(source="item.prompt.messages", many=True)
     responses = serializers.SerializerMethodField()
+    ask = serializers.SerializerMethodField()
 
     class Meta:
         model = Assignment
-        fields = ("id", "project", "item", "kind", "state", "prompt", "responses", "draft", "leased_at", "expires_at")
+        fields = (
+            "id",
+            "project",
+            "item",
+            "kind",
+            "state",
+            "prompt",
+            "responses",
+            "ask",
+            "draft",
+            "leased_at",
+            "expires_at",
+        )
         read_only_fields = fields
 
     def get_responses(self, assignment: Assignment) -> list[dict[str, str]]:
-        rows = assignment.item.item_responses.order_by("position").values_list("response__text", flat=True)
-        texts = list(rows)
-        return [
-            {"label": label, "text": texts[place]} for label, place in zip("ab", assignment.shown_order, strict=True)
-        ]
+        texts = shown_texts(assignment.item, assignment.shown_order)
+        return [{"label": label, "text": text} for label, text in zip(LABELS, texts, strict=False)]
+
+    def get_ask(self, assignment: Assignment) -> dict[str, Any]:
+        design = design_of(assignment.project)
+        return {"reason": design.reason, "flags": design.flags, **design.kinds[assignment.item.kind]}
+
+
+class FlagSerializer(serializers.Serializer[Any]):
+    """A name alone, or an object: of one answer, or of a span of its characters, the end excluded."""
+
+    name = serializers.CharField()
+    answer = serializers.CharField(required=False)
+    start = serializers.IntegerField(required=False)
+    end = serializers.IntegerField(required=False)
 
 
 class JudgementSerializer(StrictSerializer):
+    """What all kinds have in common; the rest is the kind's own."""
+
     client_id = serializers.UUIDField()
-    kind = serializers.ChoiceField(choices=["comparison"], default="comparison")
-    choice = serializers.ChoiceField(choices=Choice.choices)
-    strength = serializers.IntegerField(min_value=1, max_value=3, allow_null=True, default=None)
+    kind = serializers.ChoiceField(choices=NAMES, required=False)
     reason = Text(default="")
-    flags = serializers.ListField(child=serializers.CharField(), default=list)
+    flags = serializers.ListField(child=serializers.JSONField(), default=list)
     active_ms = serializers.IntegerField(min_value=0, allow_null=True, default=None)
 
 
@@ -123,19 +167,27 @@ class StoredJudgementSerializer(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     assignment = serializers.IntegerField(source="assignment_id")
     client_id = serializers.UUIDField()
-    choice = serializers.CharField()
-    strength = serializers.IntegerField(allow_null=True)
     is_surplus = serializers.BooleanField()
     created_at = serializers.DateTimeField()
+
+    def to_representation(self, judgement: Any) -> dict[str, Any]:
+        """Also what the kind stored of what was said."""
+        kind = kind_of(judgement._meta.model_name)
+        return super().to_representation(judgement) | {"kind": kind.name} | kind.stored(judgement)
 
 
 class JudgedSerializer(serializers.Serializer[Any]):
     judgement = StoredJudgementSerializer()
     next = AssignmentSerializer(required=False, allow_null=True)
+    why_nothing = serializers.CharField(required=False)
 
 
 class SkipSerializer(StrictSerializer):
     reason = Text(max_length=200, default="")
+
+
+class ReportNoteSerializer(StrictSerializer):
+    note = Text(max_length=5000)
 
 
 class DraftSerializer(StrictSerializer):

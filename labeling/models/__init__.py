@@ -1,22 +1,43 @@
+"""labeling's tables. Those of the judgements lie with their kinds."""
+
+from importlib import import_module
+
+from labeling import kinds
+from labeling.models.annotator_profile import AnnotatorProfile
 from labeling.models.assignment import Assignment
-from labeling.models.comparison import Choice, Comparison
 from labeling.models.item import Item, ItemKind, ItemResponse, SelectionPolicy
 from labeling.models.project import Project
 from labeling.models.prompt import Prompt
 from labeling.models.queue_cursor import QueueCursor
+from labeling.models.report import Report
 from labeling.models.response import Response, ResponseOrigin
 from labeling.models.snapshot import Snapshot
 
+# Behind the tables that they refer to.
+for _name in kinds.NAMES:
+    import_module(f"labeling.kinds.{_name}.model")
+from labeling.kinds.comparison.model import Choice, Comparison  # noqa: E402  # isort: skip
+from labeling.kinds.correction.model import Correction  # noqa: E402  # isort: skip
+from labeling.kinds.ranking.model import Ranking  # noqa: E402  # isort: skip
+from labeling.kinds.rating.model import Rating  # noqa: E402  # isort: skip
+from labeling.models.judgement import Judgement  # noqa: E402  # isort: skip
+
 __all__ = [
+    "AnnotatorProfile",
     "Assignment",
     "Choice",
     "Comparison",
+    "Correction",
     "Item",
     "ItemKind",
     "ItemResponse",
+    "Judgement",
     "Project",
     "Prompt",
     "QueueCursor",
+    "Ranking",
+    "Rating",
+    "Report",
     "Response",
     "ResponseOrigin",
     "SelectionPolicy",

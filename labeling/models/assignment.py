@@ -45,6 +45,8 @@ class Assignment(models.Model):
     # shown_order[i] is the item's position of the response shown in place i: drawn at random, and kept.
     shown_order = ArrayField(models.PositiveSmallIntegerField())
     leased_at = models.DateTimeField()
+    # None while the browser holds it in reserve, behind the item that is on the screen.
+    shown_at = models.DateTimeField(null=True, blank=True)
     expires_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True, blank=True)
     skip_reason = models.CharField(max_length=200, blank=True)

@@ -1,5 +1,7 @@
 from typing import ClassVar, Self
 
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 
@@ -10,12 +12,19 @@ from labeling.models.response import Response
 
 
 class ItemKind(models.TextChoices):
+    """The kinds that come with Accord; `labeling.kinds` knows all there are."""
+
     COMPARISON = "comparison", "Comparison"
+    RANKING = "ranking", "Ranking"
+    RATING = "rating", "Rating"
+    CORRECTION = "correction", "Correction"
 
 
 class SelectionPolicy(models.TextChoices):
     IN_ORDER = "in_order", "In order"
     RANDOM = "random", "Random"
+    FEWEST = "fewest_judgements", "Fewest judgements first"
+    LENGTH_BALANCED = "length_balanced", "Pairs of similar length first"
     FEEDBACK = "feedback", "From feedback"
 
 
@@ -26,13 +35,17 @@ class ItemQuerySet(OrganisationQuerySet["Item"]):
         """With a slot that nobody holds or has filled."""
         return self.filter(open_slots__gt=0)
 
+    def standing(self) -> Self:
+        """Not withdrawn."""
+        return self.filter(withdrawn_at=None)
+
 
 class Item(models.Model):
     """What one person judges at a time. `open_slots` counts what is neither leased nor judged."""
 
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="items", db_index=False)
     prompt = models.ForeignKey(Prompt, on_delete=models.PROTECT, related_name="items")
-    kind = models.CharField(max_length=12, choices=ItemKind.choices, default=ItemKind.COMPARISON)
+    kind = models.CharField(max_length=12, default=ItemKind.COMPARISON)
     responses = models.ManyToManyField(Response, through="ItemResponse", related_name="items")
     # The ids of the responses, sorted: the same set is judged as one item a project and kind.
     response_key = models.CharField(max_length=200)
@@ -45,6 +58,14 @@ class Item(models.Model):
     # The probability with which the policy chose this item among those it could have made; 1 when it takes all.
     propensity = models.FloatField()
     # Names what made it ("feedback:<uuid>"): a retried job makes it once.
+    # What an annotator must have ("language:de", "skill:python") to be given it.
+    requires = ArrayField(models.CharField(max_length=60), default=list)
+    # Kept for one person; nobody else is given it.
+    reserved_for = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="reserved_items"
+    )
+    # Taken out of the queue by a manager; what was judged of it stays.
+    withdrawn_at = models.DateTimeField(null=True, blank=True)
     source_key = models.CharField(max_length=100, null=True, blank=True, unique=True)  # noqa: DJ001 - NULL is "none"
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -55,6 +76,10 @@ class Item(models.Model):
             models.UniqueConstraint(fields=["project", "kind", "response_key"], name="item_once_a_set_of_responses"),
             models.CheckConstraint(condition=Q(open_slots__lte=F("overlap")), name="item_open_slots_within_overlap"),
             models.CheckConstraint(condition=Q(overlap__range=(1, 20)), name="item_overlap_in_range"),
+            models.CheckConstraint(
+                condition=Q(withdrawn_at__isnull=True) | Q(withdrawn_at__isnull=False, open_slots=0),
+                name="item_withdrawn_has_no_open_slot",
+            ),
             models.CheckConstraint(
                 condition=Q(propensity__gt=0, propensity__lte=1), name="item_propensity_is_a_probability"
             ),

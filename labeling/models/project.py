@@ -1,6 +1,7 @@
 from typing import ClassVar, Self
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
@@ -24,6 +25,15 @@ class Project(models.Model):
     purpose = models.CharField(max_length=300, blank=True)
     guidelines = models.TextField(blank=True)
     overlap = models.PositiveSmallIntegerField(default=1, validators=[MinValueValidator(1), MaxValueValidator(20)])
+    # So many of a hundred items get one judgement more than `overlap`.
+    extra_overlap_percent = models.PositiveSmallIntegerField(default=0, validators=[MaxValueValidator(100)])
+    # {"kind", "reason", "flags", and per kind how it is asked}: labeling.kinds.design reads it.
+    design = models.JSONField(default=dict, blank=True)
+    undo_minutes = models.PositiveSmallIntegerField(default=60, validators=[MaxValueValidator(10_080)])
+    # Tags that an annotator needs for any of its items.
+    requires = ArrayField(models.CharField(max_length=60), default=list, blank=True)
+    cap_per_person = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
+    cap_per_day = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
     lease_minutes = models.PositiveSmallIntegerField(
         default=15, validators=[MinValueValidator(1), MaxValueValidator(1440)]
     )
@@ -49,6 +59,9 @@ class Project(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["organisation", "slug"], name="project_slug_once_an_organisation"),
             models.CheckConstraint(condition=models.Q(overlap__range=(1, 20)), name="project_overlap_in_range"),
+            models.CheckConstraint(
+                condition=models.Q(extra_overlap_percent__range=(0, 100)), name="project_extra_overlap_in_range"
+            ),
             models.CheckConstraint(
                 condition=models.Q(held_out_percent__range=(5, 50)), name="project_held_out_in_range"
             ),

@@ -29,6 +29,8 @@ class Response(models.Model):
     model_name = models.CharField(max_length=200, blank=True)
     author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="responses")
     sampling = models.JSONField(default=dict)
+    # A correction that was taken back: no new item shows it.
+    withdrawn_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects: ClassVar = ResponseQuerySet.as_manager()

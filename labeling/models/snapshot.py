@@ -22,7 +22,7 @@ class Snapshot(models.Model):
     manifest = models.JSONField()
     judgement_count = models.PositiveIntegerField()
     # The newest judgement it holds: what came later is new to the next one.
-    last_comparison_id = models.BigIntegerField()
+    last_judgement_id = models.BigIntegerField()
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="snapshots"
     )

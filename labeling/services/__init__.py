@@ -1,14 +1,16 @@
 """What labeling does: every change of its rows goes through one of these."""
 
 from labeling.services.agreement import AgreementFigures, PairAgreement, measure_agreement
+from labeling.services.annotators import pause_annotator, profile_of, set_preferences, set_tags
 from labeling.services.expiry import expire_leases
 from labeling.services.exports import iter_export
 from labeling.services.figures import ProjectFigures, project_figures
-from labeling.services.holding import check_assigned, release, renew_lease, save_draft, skip_assignment
+from labeling.services.holding import check_assigned, mark_shown, release, renew_lease, save_draft, skip_assignment
 from labeling.services.imports import ImportReport, import_records
-from labeling.services.items import make_item, make_items
-from labeling.services.judging import submit_comparison, undo_last
-from labeling.services.lease import lease_next
+from labeling.services.items import ItemRules, change_overlap, make_item, make_items
+from labeling.services.judging import submit_comparison, submit_judgement
+from labeling.services.lease import Offer, lease_next, offer_next
+from labeling.services.pairs import count_preferences
 from labeling.services.projects import (
     archive_project,
     create_project,
@@ -18,16 +20,22 @@ from labeling.services.projects import (
 )
 from labeling.services.prompts import create_prompt
 from labeling.services.queue import fold_reopened, restart_queue
+from labeling.services.reports import report_item, resolve_report
 from labeling.services.responses import store_response
 from labeling.services.snapshots import freeze_snapshot, new_judgements_since_snapshot
+from labeling.services.undoing import undo_last
 
 __all__ = [
     "AgreementFigures",
     "ImportReport",
+    "ItemRules",
+    "Offer",
     "PairAgreement",
     "ProjectFigures",
     "archive_project",
+    "change_overlap",
     "check_assigned",
+    "count_preferences",
     "create_project",
     "create_prompt",
     "expire_leases",
@@ -38,18 +46,27 @@ __all__ = [
     "lease_next",
     "make_item",
     "make_items",
+    "mark_shown",
     "measure_agreement",
+    "offer_next",
     "new_judgements_since_snapshot",
+    "pause_annotator",
     "pause_project",
+    "profile_of",
     "project_figures",
     "release",
     "renew_lease",
+    "report_item",
+    "resolve_report",
     "restart_queue",
     "resume_project",
     "save_draft",
+    "set_preferences",
+    "set_tags",
     "skip_assignment",
     "store_response",
     "submit_comparison",
+    "submit_judgement",
     "undo_last",
     "update_project",
 ]

@@ -17,7 +17,7 @@ from labeling.agreement import (
 )
 from labeling.models import Project, SelectionPolicy
 
-N_LABELS = 4  # the item's first response is better, its second, about equal, both bad
+N_LABELS = 5  # the item's first response is better, its second, about equal, both bad, both good
 MAX_PAIRS = 200
 
 # COPY in binary: each row is 2 bytes for the number of columns, then each column's length (4 bytes) and value.
@@ -29,7 +29,7 @@ _TRAILER_BYTES = 2
 # The sides are undone: a label names the item's response, wherever the person saw it.
 _VOTES = """
 COPY (SELECT c.item_id::bigint, c.annotator_id::bigint,
-             CASE c.choice WHEN 'tie' THEN 2 WHEN 'both_bad' THEN 3
+             CASE c.choice WHEN 'tie' THEN 2 WHEN 'both_bad' THEN 3 WHEN 'both_good' THEN 4
                   ELSE ((c.choice = 'a') <> (c.response_a_id = first.response_id))::int END::smallint
       FROM labeling_comparison c
       JOIN labeling_item i ON i.id = c.item_id AND i.policy <> %s

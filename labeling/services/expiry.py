@@ -15,7 +15,8 @@ WITH due AS MATERIALIZED (
     FROM due WHERE a.id = due.id
 ), opened AS (
     UPDATE labeling_item i SET open_slots = i.open_slots + back.slots, reopened = i.reopened OR i.open_slots = 0
-    FROM (SELECT item_id, count(*) AS slots FROM due GROUP BY item_id) back WHERE i.id = back.item_id
+    FROM (SELECT item_id, count(*) AS slots FROM due GROUP BY item_id) back
+    WHERE i.id = back.item_id AND i.withdrawn_at IS NULL
 )
 SELECT count(*) FROM due
 """

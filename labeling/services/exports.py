@@ -63,7 +63,7 @@ _CSV = f"""
 SELECT c.id AS judgement_id, c.item_id, p.id AS prompt_id, {_CELL.format("p.external_id", "external_id")},
        {_CELL.format("(p.messages -> -1 ->> 'content')", "last_turn")}, {_CELL.format("a.text", "response_a")},
        {_CELL.format("b.text", "response_b")}, c.choice, c.strength, {_CELL.format("c.reason", "reason")},
-       {_CELL.format("array_to_string(c.flags, ' ')", "flags")}, c.active_ms, who.name AS annotator, i.policy,
+       {_CELL.format("c.flags::text", "flags")}, c.active_ms, who.name AS annotator, i.policy,
        i.propensity, c.created_at {_FROM} ORDER BY c.id
 """  # noqa: S608
 

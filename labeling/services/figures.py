@@ -57,16 +57,16 @@ WITH prompts AS (
 ), judgements AS (
     SELECT count(*) FILTER (WHERE NOT is_surplus) AS judgements, count(*) FILTER (WHERE is_surplus) AS surplus,
            count(DISTINCT annotator_id) AS annotators, max(created_at) AS last_judged_at
-    FROM labeling_comparison WHERE project_id = %(p)s AND retracted_at IS NULL
+    FROM labeling_judgement WHERE project_id = %(p)s AND retracted_at IS NULL
 ), simulated AS (
     SELECT count(*) AS simulated_annotators FROM accounts_user u WHERE u.is_simulated AND EXISTS (
-        SELECT FROM labeling_comparison c
+        SELECT FROM labeling_judgement c
         WHERE c.annotator_id = u.id AND c.project_id = %(p)s AND c.retracted_at IS NULL)
 )
 SELECT * FROM prompts, responses, items, leases, judgements, simulated
 """
 _PER_DAY = """
-SELECT (created_at AT TIME ZONE current_setting('TimeZone'))::date, count(*) FROM labeling_comparison
+SELECT (created_at AT TIME ZONE current_setting('TimeZone'))::date, count(*) FROM labeling_judgement
 WHERE project_id = %s AND retracted_at IS NULL AND NOT is_surplus AND created_at >= %s GROUP BY 1
 """
 

@@ -11,7 +11,7 @@ from accounts.permissions import Permission, check_can
 from labeling.content import check_json, check_text
 from labeling.errors import AlreadyJudged, BadJudgement, LeaseLost, NotAssigned
 from labeling.models import Assignment
-from labeling.services.lease import check_open
+from labeling.services.eligibility import check_open
 from labeling.services.slots import give_slot_back, lock_assignment, take_slot
 
 MAX_DRAFT_CHARACTERS = 50_000
@@ -97,6 +97,12 @@ def release(*, assignment: Assignment, by: Membership) -> None:
         held = lock_assignment(assignment.pk)
         if held.state == State.LEASED:
             _let_go(held, State.EXPIRED)
+
+
+def mark_shown(*, assignment: Assignment, by: Membership) -> None:
+    """What the browser held in reserve is on the screen now: it is not lightly given to others any more."""
+    check_assigned(assignment, by)
+    Assignment.objects.filter(pk=assignment.pk, shown_at=None).update(shown_at=now())
 
 
 def _let_go(held: Assignment, state: str, reason: str = "") -> None:

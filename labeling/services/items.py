@@ -1,22 +1,31 @@
-"""Items: pairs of responses to judge, one by one or by a selection policy."""
+"""Items: sets of responses to judge, one by one or by rules."""
 
 import itertools
 import random
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
-from django.contrib.postgres.aggregates import ArrayAgg
+from django.contrib.postgres.aggregates import JSONBAgg
 from django.db import transaction
-from django.db.models import Count
+from django.db.models import Count, F, Q
+from django.db.models.functions import JSONObject, Length
 
 from accounts.audit import record_event
 from accounts.errors import Invalid
 from accounts.models import Membership
 from accounts.permissions import Permission, check_can
+from labeling.kinds import NAMES, kind_of
+from labeling.kinds.design import design_of
 from labeling.models import Item, ItemKind, ItemResponse, Project, Prompt, Response, SelectionPolicy
+from labeling.near_duplicates import are_near_duplicates
+from labeling.selection import Candidate, Policy, policies
 from labeling.services.content_lock import lock_content
 from labeling.services.queue import restart_queue
 
 _BATCH = 500
+# Of one prompt's responses, so many sets are looked at: 9 of 20 would be 167,960.
+_MAX_CANDIDATES = 2000
 
 
 def response_key(response_ids: Iterable[int]) -> str:
@@ -31,6 +40,7 @@ def make_item(
     prompt: Prompt,
     responses: Sequence[Response],
     policy: str,
+    kind: str = ItemKind.COMPARISON,
     propensity: float = 1.0,
     priority: float | None = None,
     overlap: int | None = None,
@@ -43,24 +53,26 @@ def make_item(
         source_key: names what made it; an item that has it already is returned, whatever its responses.
 
     Raises:
-        Invalid: not two different responses of the prompt, or the prompt is another project's.
+        Invalid: not as many different responses of the prompt as the kind shows, or the prompt is another project's.
     """
-    if len(responses) != 2 or responses[0].pk == responses[1].pk:
-        raise Invalid("An item compares two different responses.")
+    about = kind_of(kind)
+    if not about.fewest <= len(responses) <= about.most or len({each.pk for each in responses}) < len(responses):
+        raise Invalid(f"A {about.word.lower()} item shows {_how_many(about.fewest, about.most)}.")
     if prompt.project_id != project.pk or any(response.prompt_id != prompt.pk for response in responses):
         raise Invalid("An item's responses must answer its prompt, and the prompt must be the project's.")
     lock_content(project.pk)
     if source_key and (known := Item.objects.filter(source_key=source_key).first()):
         return known, False
+    people = overlap or draw_overlap(project)
     item, made = Item.objects.get_or_create(
         project=project,
-        kind=ItemKind.COMPARISON,
+        kind=kind,
         response_key=response_key(response.pk for response in responses),
         defaults={
             "prompt": prompt,
             "priority": draw_priority(policy) if priority is None else priority,
-            "overlap": overlap or project.overlap,
-            "open_slots": overlap or project.overlap,
+            "overlap": people,
+            "open_slots": people,
             # Cursors may have passed its place: the mark makes everybody look.
             "reopened": True,
             "policy": policy,
@@ -75,71 +87,183 @@ def make_item(
     return item, made
 
 
-@transaction.atomic
-def make_items(*, project: Project, by: Membership, policy: str = "random", pairs_per_prompt: int = 1) -> int:
-    """Fill up each prompt of the project to `pairs_per_prompt` items; return how many were made.
+@dataclass(frozen=True)
+class ItemRules:
+    """Which sets of responses become items. The names are the API's."""
 
-    "random" draws pairs uniformly among those not yet made and records the probability of each; "in_order" takes the
-    first ones. Running it twice makes nothing new unless prompts or responses came in between.
+    kind: str = ItemKind.COMPARISON
+    policy: str = "random"
+    items_per_prompt: int = 1
+    # Rankings alone: how many answers each shows.
+    responses_per_item: int = 4
+    # Leave out sets in which two answers say nearly the same in the same words.
+    skip_near_duplicates: bool = False
+    # Of these versions alone, or of these names of imported models; empty: of all.
+    models: Sequence[str] = field(default_factory=tuple)
+    # `metadata.language` and `metadata.skills` of the prompt become what an annotator must have.
+    require_from_metadata: bool = False
+
+    def check(self) -> None:
+        """Raises Invalid: an unknown name, or a number out of its range."""
+        fields: dict[str, str] = {}
+        if self.kind not in NAMES:
+            fields["kind"] = f"Use one of {', '.join(NAMES)}."
+        if self.policy not in policies():
+            fields["policy"] = f"Use one of {', '.join(policies())}."
+        if not 1 <= self.items_per_prompt <= 50:
+            fields["items_per_prompt"] = "Use a whole number from 1 to 50."
+        if not 3 <= self.responses_per_item <= 9:
+            fields["responses_per_item"] = "Use a whole number from 3 to 9."
+        if fields:
+            told = " ".join(f"{name}: {why}" for name, why in fields.items())
+            raise Invalid(f"Items cannot be made like this. {told}", fields=fields)
+
+    @property
+    def size(self) -> int:
+        """Responses per item."""
+        about = kind_of(self.kind)
+        return min(max(self.responses_per_item, about.fewest), about.most)
+
+
+@transaction.atomic
+def make_items(*, project: Project, by: Membership, **rules: Any) -> int:
+    """Fill up each prompt of the project to so many items of a kind; return how many were made.
+
+    Running it twice makes nothing new unless prompts or responses came in between.
+
+    Args:
+        rules: those of ItemRules; what is left out is as the project has it.
 
     Raises:
-        Invalid: an unknown policy, or a number of pairs out of range.
+        Invalid: an unknown rule, or one out of its range.
     """
     check_can(by, Permission.MANAGE_PROJECTS)
-    if policy not in (SelectionPolicy.RANDOM, SelectionPolicy.IN_ORDER):
-        raise Invalid("Choose a selection policy: random or in_order.", fields={"policy": "Use random or in_order."})
-    if not 1 <= pairs_per_prompt <= 20:
-        raise Invalid("Make 1 to 20 pairs a prompt.", fields={"pairs_per_prompt": "Use a whole number from 1 to 20."})
+    wanted = ItemRules(**{"kind": design_of(project).kind} | rules)
+    wanted.check()
     lock_content(project.pk, alone=True)
+    usable = Q(responses__withdrawn_at=None)
+    if wanted.models:
+        usable &= Q(responses__model_name__in=list(wanted.models))
+    about = JSONObject(id="responses__pk", n=Length("responses__text"))
+    if wanted.skip_near_duplicates:
+        about = JSONObject(id="responses__pk", n=Length("responses__text"), text="responses__text")
     prompts = (
         Prompt.objects.filter(project=project)
         .annotate(
-            response_ids=ArrayAgg("responses__pk", order_by="responses__pk", default=[]),
-            response_count=Count("responses"),
+            found=JSONBAgg(about, filter=usable & Q(responses__isnull=False), order_by="responses__pk", default=[]),
+            count=Count("responses", filter=usable),
         )
-        .filter(response_count__gte=2)
+        .filter(count__gte=wanted.size)
         .order_by("pk")
     )
     made = 0
     rows = prompts.iterator(chunk_size=_BATCH)
     while batch := list(itertools.islice(rows, _BATCH)):
-        made += _fill(project, batch, policy, pairs_per_prompt)
+        made += _fill(project, batch, wanted, policies()[wanted.policy])
     if made:
         restart_queue(project)
-    record_event("items made", by=by, subject=project, policy=policy, pairs_per_prompt=pairs_per_prompt, made=made)
+    told: dict[str, Any] = {"kind": wanted.kind, "policy": wanted.policy, "items_per_prompt": wanted.items_per_prompt}
+    record_event("items made", by=by, subject=project, made=made, **told)
     return made
 
 
-def _fill(project: Project, prompts: Sequence[Prompt], policy: str, pairs_per_prompt: int) -> int:
+def _fill(project: Project, prompts: Sequence[Prompt], rules: ItemRules, policy: Policy) -> int:
+    chance = random.SystemRandom()
     known: dict[int, set[str]] = {prompt.pk: set() for prompt in prompts}
-    for prompt_id, key in Item.objects.filter(prompt_id__in=known).values_list("prompt_id", "response_key"):
+    standing = Item.objects.filter(prompt_id__in=known, kind=rules.kind)
+    for prompt_id, key in standing.values_list("prompt_id", "response_key"):
         known[prompt_id].add(key)
-    items, pairs = [], []
+    items, sets = [], []
     for prompt in prompts:
-        ids: list[int] = prompt.response_ids  # type: ignore[attr-defined]
-        open_pairs = [pair for pair in itertools.combinations(ids, 2) if response_key(pair) not in known[prompt.pk]]
-        wanted = min(max(pairs_per_prompt - len(known[prompt.pk]), 0), len(open_pairs))
-        if not wanted:
+        missing = rules.items_per_prompt - len(known[prompt.pk])
+        if missing <= 0:
             continue
-        is_random = policy == SelectionPolicy.RANDOM
-        for pair in random.sample(open_pairs, wanted) if is_random else open_pairs[:wanted]:
-            pairs.append(pair)
+        candidates = _candidates(prompt, rules, known[prompt.pk])
+        for place in policy.choose(candidates, missing, chance) if candidates else []:
+            overlap = draw_overlap(project)
+            sets.append(place.candidate.response_ids)
             items.append(
                 Item(
-                    project=project, prompt=prompt, response_key=response_key(pair), policy=policy,
-                    priority=draw_priority(policy), overlap=project.overlap, open_slots=project.overlap,
-                    propensity=wanted / len(open_pairs) if is_random else 1.0,
+                    project=project, prompt=prompt, kind=rules.kind, priority=place.priority, overlap=overlap,
+                    open_slots=overlap, policy=policy.name, propensity=place.propensity,
+                    response_key=response_key(place.candidate.response_ids),
+                    requires=required_tags(prompt.metadata) if rules.require_from_metadata else [],
                 )
             )  # fmt: skip
     Item.objects.bulk_create(items)
     ItemResponse.objects.bulk_create(
         ItemResponse(item=item, response_id=response_id, position=position)
-        for item, pair in zip(items, pairs, strict=True)
-        for position, response_id in enumerate(pair)
+        for item, response_ids in zip(items, sets, strict=True)
+        for position, response_id in enumerate(response_ids)
     )
     return len(items)
+
+
+def _candidates(prompt: Prompt, rules: ItemRules, known: set[str]) -> list[Candidate]:
+    found: list[dict[str, Any]] = prompt.found  # type: ignore[attr-defined]
+    candidates = []
+    for chosen in itertools.islice(itertools.combinations(found, rules.size), _MAX_CANDIDATES):
+        ids = tuple(response["id"] for response in chosen)
+        if response_key(ids) in known:
+            continue
+        if rules.skip_near_duplicates and are_near_duplicates([response["text"] for response in chosen]):
+            continue
+        candidates.append(Candidate(ids, tuple(response["n"] for response in chosen)))
+    return candidates
+
+
+def required_tags(metadata: dict[str, Any]) -> list[str]:
+    """`{"language": "de", "skills": ["python"]}` as ["language:de", "skill:python"]."""
+    language, skills = metadata.get("language"), metadata.get("skills")
+    tags = [f"language:{language.lower()}"] if isinstance(language, str) and language else []
+    tags += [f"skill:{skill.lower()}" for skill in skills if isinstance(skill, str)] if isinstance(skills, list) else []
+    return sorted({tag[:60] for tag in tags})
+
+
+def draw_overlap(project: Project) -> int:
+    """The project's overlap, and one more for so many of a hundred items."""
+    return min(project.overlap + (random.random() * 100 < project.extra_overlap_percent), 20)
 
 
 def draw_priority(policy: str) -> float:
     """A place in the queue drawn at random under the policy "random", else 0: in the order of making."""
     return random.random() if policy == SelectionPolicy.RANDOM else 0.0
+
+
+def _how_many(fewest: int, most: int) -> str:
+    if fewest == most:
+        return "one response" if most == 1 else f"{most} different responses"
+    return f"{fewest} to {most} different responses"
+
+
+def change_overlap(*, project: Project, by: Membership, overlap: int, item_ids: Sequence[int] | None = None) -> int:
+    """Let so many people judge each item from now on; return how many items changed. What is judged or held stays.
+
+    Args:
+        item_ids: these items alone; None is all of the project's, and the project's setting too.
+
+    Raises:
+        NotPermitted
+        Invalid: not 1 to 20.
+    """
+    check_can(by, Permission.MANAGE_PROJECTS)
+    if not 1 <= overlap <= 20:
+        raise Invalid("Let 1 to 20 people judge an item.", fields={"overlap": "Use a whole number from 1 to 20."})
+    with transaction.atomic():
+        rows = Item.objects.standing().filter(project=project).exclude(overlap=overlap)
+        if item_ids is not None:
+            rows = rows.filter(pk__in=item_ids)
+        else:
+            Project.objects.filter(pk=project.pk).update(overlap=overlap)
+            project.overlap = overlap
+        taken = F("overlap") - F("open_slots")
+        # Fewer than hold or have judged it cannot be asked for any more.
+        more = rows.filter(overlap__lt=overlap).update(open_slots=overlap - taken, overlap=overlap)
+        fewer = rows.filter(overlap__gt=overlap, open_slots__gt=0)
+        closed = fewer.filter(overlap__gte=overlap + F("open_slots")).update(overlap=taken, open_slots=0)
+        narrower = fewer.filter(overlap__gt=overlap).update(overlap=overlap, open_slots=overlap - taken)
+        if more:
+            restart_queue(project)
+        changed = more + closed + narrower
+        record_event("overlap changed", by=by, subject=project, overlap=overlap, items=changed)
+    return changed

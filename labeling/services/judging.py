@@ -1,44 +1,91 @@
-"""Judging: stored once, kept when late, taken back when asked."""
+"""Judging: stored once, kept when late. What a judgement says is its kind's; that it is stored is the same for all."""
 
-from collections.abc import Sequence
-from datetime import timedelta
+import json
+from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.utils.timezone import now
 
 from accounts.models import Membership
-from accounts.permissions import Permission, check_can
 from labeling.content import check_text
-from labeling.errors import AlreadyJudged, BadJudgement, LeaseLost, NotLast
-from labeling.models import Assignment, Choice, Comparison, Project
+from labeling.errors import AlreadyJudged, BadJudgement, LeaseLost
+from labeling.kinds import kind_of
+from labeling.kinds.design import Design, design_of
+from labeling.kinds.flags import read_flags
+from labeling.kinds.judgement import JudgementBase
+from labeling.kinds.kind import Kind
+from labeling.models import Assignment, Comparison
 from labeling.services.holding import check_assigned
 from labeling.services.slots import lock_assignment, take_slot
 
+# A long thought and a pasted document; the desk's field says so too.
 MAX_REASON_CHARACTERS = 20_000
-MAX_FLAGS = 20
 State = Assignment.State
 
 # One statement: of two that arrive together exactly one closes the assignment, and what it stores goes with it.
+# @table@, @columns@ and @values@ are the kind's.
 _SUBMIT = """
 WITH closed AS (
     UPDATE labeling_assignment SET state = 'judged', closed_at = statement_timestamp(), draft = '{}',
-        slot = coalesce(slot, %(slot)s::smallint)
+        slot = coalesce(slot, %(slot)s::smallint), shown_at = coalesce(shown_at, statement_timestamp())
     WHERE id = %(assignment)s AND annotator_id = %(annotator)s AND state = %(state)s AND NOT EXISTS (
-        SELECT FROM labeling_comparison WHERE annotator_id = %(annotator)s AND client_id = %(client_id)s)
+        SELECT FROM @table@ WHERE annotator_id = %(annotator)s AND client_id = %(client_id)s)
     RETURNING id, project_id, item_id, shown_order
+), shown AS (
+    SELECT closed.*, ARRAY(
+        SELECT ir.response_id FROM unnest(shown_order) WITH ORDINALITY AS o(position, place)
+        JOIN labeling_itemresponse ir ON ir.item_id = closed.item_id AND ir.position = o.position ORDER BY o.place) AS r
+    FROM closed
 )
-INSERT INTO labeling_comparison (project_id, item_id, assignment_id, annotator_id, client_id, response_a_id,
-    response_b_id, choice, strength, reason, flags, active_ms, is_surplus, created_at)
-SELECT c.project_id, c.item_id, c.id, %(annotator)s, %(client_id)s, a.response_id, b.response_id, %(choice)s,
-    %(strength)s, %(reason)s, %(flags)s::varchar[], %(active_ms)s, %(is_surplus)s, statement_timestamp()
-FROM closed c
-JOIN labeling_itemresponse a ON a.item_id = c.item_id AND a.position = c.shown_order[1]
-JOIN labeling_itemresponse b ON b.item_id = c.item_id AND b.position = c.shown_order[2]
+INSERT INTO @table@ (project_id, item_id, assignment_id, annotator_id, client_id, reason, flags, active_ms, is_surplus,
+    created_at, @columns@)
+SELECT project_id, item_id, id, %(annotator)s, %(client_id)s, %(reason)s, %(flags)s::jsonb, %(active_ms)s,
+    %(is_surplus)s, statement_timestamp(), @values@
+FROM shown
 ON CONFLICT (annotator_id, client_id) DO NOTHING
 RETURNING *
 """
+
+
+def submit_judgement(
+    *,
+    assignment: Assignment,
+    by: Membership,
+    client_id: UUID,
+    said: Mapping[str, Any],
+    reason: str = "",
+    flags: Sequence[Any] = (),
+    active_ms: int | None = None,
+) -> JudgementBase:
+    """Record what `by` says of the item, and close the assignment.
+
+    Sent twice with one `client_id` it is stored once, and the stored one is returned. After the lease ran out it is
+    kept all the same: in a free slot if there is one, else as surplus.
+
+    Args:
+        said: what the item's kind takes; labels ("a", "b") are as the person saw the answers.
+        flags: see `read_flags`.
+
+    Raises:
+        NotAssigned: the item was leased to somebody else.
+        AlreadyJudged: the assignment was closed before by another judgement (a second tab).
+        LeaseLost: this person had skipped the item.
+        BadJudgement: the parts do not go together, or the project does not ask for them.
+    """
+    check_assigned(assignment, by)
+    kind, design = kind_of(assignment.item.kind), design_of(assignment.project)
+    check_common(design=design, reason=reason, active_ms=active_ms)
+    with transaction.atomic():
+        values = {
+            "assignment": assignment.pk, "annotator": by.user_id, "client_id": client_id, "state": State.LEASED.value,
+            "reason": reason, "flags": json.dumps(read_flags(flags, design=design, assignment=assignment)),
+            "active_ms": active_ms, "is_surplus": False, "slot": None,
+        } | kind.read(said, design=design.kinds[kind.name], assignment=assignment)  # fmt: skip
+        for judgement in kind.model.objects.raw(_statement(kind), values):
+            return judgement
+        return _submit_late(kind, assignment, values)
 
 
 def submit_comparison(
@@ -48,117 +95,55 @@ def submit_comparison(
     client_id: UUID,
     choice: str,
     strength: int | None = None,
-    reason: str = "",
-    flags: Sequence[str] = (),
-    active_ms: int | None = None,
+    **more: Any,
 ) -> Comparison:
-    """Record `by`'s preference between what was shown left (a) and right (b), and close the assignment.
-
-    Sent twice with one `client_id` it is stored once, and the stored one is returned. After the lease ran out it is
-    kept all the same: in a free slot if there is one, else as surplus.
-
-    Raises:
-        NotAssigned: the item was leased to somebody else.
-        AlreadyJudged: the assignment was closed before by another judgement (a second tab).
-        LeaseLost: this person had skipped the item.
-        BadJudgement: the parts do not go together.
-    """
-    check_assigned(assignment, by)
-    check_comparison(choice=choice, strength=strength, reason=reason, flags=flags, active_ms=active_ms)
-    values = {
-        "assignment": assignment.pk, "annotator": by.user_id, "client_id": client_id, "state": State.LEASED.value,
-        "choice": str(choice), "strength": strength, "reason": reason, "flags": list(dict.fromkeys(flags)),
-        "active_ms": active_ms, "is_surplus": False, "slot": None,
-    }  # fmt: skip
-    with transaction.atomic():
-        for comparison in Comparison.objects.raw(_SUBMIT, values):
-            return comparison
-        return _submit_late(assignment, values)
+    """`submit_judgement` of a comparison without axes."""
+    said = {"choice": choice, "strength": strength}
+    stored = submit_judgement(assignment=assignment, by=by, client_id=client_id, said=said, **more)
+    assert isinstance(stored, Comparison)
+    return stored
 
 
-def _submit_late(assignment: Assignment, values: dict[str, Any]) -> Comparison:
+@cache
+def _statement(kind: Kind) -> str:
+    return (
+        _SUBMIT.replace("@table@", kind.table)
+        .replace("@columns@", ", ".join(kind.columns))
+        .replace("@values@", ", ".join(kind.columns.values()))
+    )
+
+
+def _submit_late(kind: Kind, assignment: Assignment, values: dict[str, Any]) -> JudgementBase:
     """The assignment was not open: it is a repetition, a second judgement, or one that comes after the lease."""
     held = lock_assignment(assignment.pk)
-    known = Comparison.objects.filter(annotator=values["annotator"], client_id=values["client_id"]).first()
+    known = kind.model.objects.filter(annotator=values["annotator"], client_id=values["client_id"]).first()
     if known is not None:
         if known.assignment_id != held.pk:
             raise BadJudgement("This client_id belongs to another judgement of yours. Make a new one for each.")
-        return known
+        found: JudgementBase = known
+        return found
     if held.state == State.JUDGED:
         raise AlreadyJudged("You have already judged this item. Undo the judgement to change it.")
     if held.state == State.SKIPPED:
         raise LeaseLost("You have skipped this item; it has gone to others. Ask for your next one.")
     slot = take_slot(held.item_id) if held.state == State.EXPIRED else held.slot
     values |= {"state": held.state, "slot": slot, "is_surplus": slot is None}
-    return next(iter(Comparison.objects.raw(_SUBMIT, values)))
+    return next(iter(kind.model.objects.raw(_statement(kind), values)))
 
 
-def check_comparison(
-    *, choice: str, strength: int | None, reason: str, flags: Sequence[str], active_ms: int | None
-) -> None:
-    """Refuse parts that do not go together.
+def check_common(*, design: Design, reason: str, active_ms: int | None) -> None:
+    """Refuse what every kind refuses.
 
     Raises:
         BadJudgement: with the field and what it takes.
     """
     fields: dict[str, str] = {}
-    if choice not in Choice.values:
-        fields["choice"] = "Choose a, b, tie or both_bad."
-    elif choice in (Choice.A, Choice.B) and strength not in (1, 2, 3):
-        fields["strength"] = "Say how much better it is: 1 slightly, 2 clearly, 3 much."
-    elif choice in (Choice.TIE, Choice.BOTH_BAD) and strength is not None:
-        fields["strength"] = "Leave it out where neither is better."
     if len(reason) > MAX_REASON_CHARACTERS:
         fields["reason"] = f"Use at most {MAX_REASON_CHARACTERS:,} characters."
-    if len(flags) > MAX_FLAGS or any(not 0 < len(flag) <= 40 for flag in flags):
-        fields["flags"] = f"Use at most {MAX_FLAGS} flags of 1 to 40 characters."
+    elif design.reason == "required" and not reason.strip():
+        fields["reason"] = "Say why: this project asks for a reason."
     if active_ms is not None and not 0 <= active_ms < 2**31:
         fields["active_ms"] = "Use milliseconds, 0 or more."
     if fields:
         raise BadJudgement(" ".join(fields.values()), fields=fields)
-    for text, what in ((reason, "The reason"), *((flag, "A flag") for flag in flags)):
-        check_text(text, what)
-
-
-@transaction.atomic
-def undo_last(*, project: Project, by: Membership, expected: Assignment | None = None) -> Assignment | None:
-    """Take back this person's last judgement in the project and lease its item to them again, sides as they were.
-
-    What was said is in the draft. None when there is nothing to take back, or when the judgement was surplus and the
-    item has no slot for it: then it is taken back and that is all.
-
-    Args:
-        expected: the assignment that the caller takes for the last one.
-
-    Raises:
-        NotPermitted: the member may not judge.
-        NotLast: another one was judged after `expected`.
-    """
-    check_can(by, Permission.JUDGE)
-    last = (
-        Assignment.objects.for_annotator(by.user)
-        .filter(project=project, state=State.JUDGED)
-        .order_by("-closed_at", "-pk")
-    ).first()
-    if last is None:
-        return None
-    if expected is not None and expected.pk != last.pk:
-        raise NotLast("Only your last judgement can be taken back. Undo the later ones first.")
-    held = lock_assignment(last.pk)
-    comparison = Comparison.objects.standing().filter(assignment=held).first()
-    if held.state != State.JUDGED or comparison is None:  # another tab was faster
-        return held if held.state == State.LEASED else None
-    comparison.retracted_at = now()
-    comparison.save(update_fields=["retracted_at"])
-    if held.slot is None:
-        held.slot = take_slot(held.item_id)
-    held.state = State.LEASED if held.slot is not None else State.EXPIRED
-    held.draft = {
-        "choice": comparison.choice, "strength": comparison.strength,
-        "reason": comparison.reason, "flags": comparison.flags,
-    }  # fmt: skip
-    held.leased_at = now()
-    held.expires_at = held.leased_at + timedelta(minutes=held.project.lease_minutes)
-    held.closed_at = None if held.slot is not None else held.leased_at
-    held.save(update_fields=["slot", "state", "draft", "leased_at", "expires_at", "closed_at"])
-    return held if held.slot is not None else None
+    check_text(reason, "The reason")

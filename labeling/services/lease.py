@@ -1,46 +1,89 @@
 """The lease: who judges what next, and until when. docs/lease.md shows what the statement costs."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection, transaction
 
 from accounts.models import Membership
 from accounts.permissions import Permission, check_can
-from labeling.errors import ProjectClosed
+from labeling.errors import CapReached, NotEligible, ProjectClosed
 from labeling.models import Assignment, Project
-from labeling.services.lease_statement import LEASE, LEASE_PATIENTLY, LOCK_CURSOR, MAKE_CURSOR
+from labeling.services.eligibility import Terms, check_eligible
+from labeling.services.lease_statement import LEASE, LEASE_PATIENTLY, LOCK_CURSOR, MAKE_CURSOR, STEAL
+
+# When nothing else is left, a lease that was not touched for so long may go to somebody who is there.
+IDLE_SECONDS = 180
+# One that a browser holds in reserve, behind the item on its screen.
+RESERVE_SECONDS = 60
+MAX_BESIDE = 5
 
 
-def lease_next(*, project: Project, by: Membership) -> Assignment | None:
+def lease_next(
+    *, project: Project, by: Membership, beside: Sequence[int] = (), in_reserve: bool = False
+) -> Assignment | None:
     """Give `by` an item of the project to judge, or None when there is none for this person.
 
     First what this person holds already (a reload shows the same item), then the best open item that this person has
-    never had, then one whose lease this person let run out and that still has a slot, with its draft. Never an item
-    that this person skipped, and never a response written by this person.
+    never had, then one whose lease this person let run out and that still has a slot, with its draft; near the end one
+    that somebody else left lying. Never an item that this person skipped, and never a response written by this person.
 
     Not to be called in a transaction that has locked items: it may wait for others who wait for those.
+
+    Args:
+        beside: assignments of this person that are in hand: another one is given.
+        in_reserve: it is not on the screen yet. One that was shown goes before one in reserve.
 
     Raises:
         NotPermitted: the member may not judge.
         ProjectClosed: the project is paused or archived.
+        NotEligible: the project asks for something that this person has not, or the person is paused.
+        CapReached: this person has judged as many as the project allows.
     """
     check_can(by, Permission.JUDGE)
-    place = {"project": project.pk, "annotator": by.user_id}
+    place = {
+        "project": project.pk, "annotator": by.user_id, "member": by.pk, "beside": list(beside)[:MAX_BESIDE],
+        "in_reserve": in_reserve, "reserve_seconds": RESERVE_SECONDS, "idle_seconds": IDLE_SECONDS,
+    }  # fmt: skip
+    assignment_id = _lease(place)
+    if assignment_id is None and not in_reserve and _steal(place):
+        assignment_id = _lease(place)
+    if assignment_id is None:
+        return None
+    return Assignment.objects.select_related("project", "item__prompt").get(pk=assignment_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """The next item; without one, why there is none, when there is more to say than that nothing is left."""
+
+    assignment: Assignment | None
+    why: str = ""
+
+
+def offer_next(*, project: Project, by: Membership, beside: Sequence[int] = (), in_reserve: bool = False) -> Offer:
+    """`lease_next` for whoever has just judged: what refuses the next item does not refuse the judgement."""
+    try:
+        return Offer(lease_next(project=project, by=by, beside=beside, in_reserve=in_reserve))
+    except (ProjectClosed, NotEligible, CapReached) as refusal:
+        return Offer(None, refusal.message)
+
+
+def _lease(place: dict[str, Any]) -> int | None:
     with transaction.atomic():
-        assignment_id, is_contended = _lease(place)
+        assignment_id, is_contended = _try_lease(place)
         if assignment_id is None and is_contended:
             # Something is open, and others had it locked just now. Items that turned out to be full are still locked
             # by us, in the order in which we met them: let go of them before waiting, or others wait for us in turn.
             transaction.set_rollback(True)
     if assignment_id is None and is_contended:
         with transaction.atomic():
-            assignment_id, _ = _lease(place, patiently=True)
-    if assignment_id is None:
-        return None
-    return Assignment.objects.select_related("project", "item__prompt").get(pk=assignment_id)
+            assignment_id, _ = _try_lease(place, patiently=True)
+    return assignment_id
 
 
-def _lease(place: dict[str, Any], *, patiently: bool = False) -> tuple[int | None, bool]:
+def _try_lease(place: dict[str, Any], *, patiently: bool = False) -> tuple[int | None, bool]:
     """The assignment's id, and whether there was anything open for this person."""
     with connection.cursor() as cursor:
         # One lease at a time is given to a person: two tabs that ask at once queue here, and get the same item.
@@ -50,24 +93,19 @@ def _lease(place: dict[str, Any], *, patiently: bool = False) -> tuple[int | Non
             cursor.execute(MAKE_CURSOR, place)
             cursor.execute(LOCK_CURSOR, place)
             row = cursor.fetchone()
-        cursor_id, is_paused, is_archived, lease_minutes, *position = row
-        check_open(is_paused=is_paused, is_archived=is_archived)
-        found = dict(zip(("epoch", "rank", "item"), position, strict=True))
+        found = dict(zip(("cursor", "minutes", "epoch", "rank", "item"), row[:5], strict=True))
+        terms = Terms(*row[5:])
+        check_eligible(terms, project_id=place["project"], annotator_id=place["annotator"])
+        place |= {"tags": terms.tags, "minutes": found["minutes"]}
         if patiently:
             found |= {"rank": float("-inf"), "item": 0}
-        values = place | {"cursor": cursor_id, "minutes": lease_minutes} | found
-        cursor.execute(LEASE_PATIENTLY if patiently else LEASE, values)
+        cursor.execute(LEASE_PATIENTLY if patiently else LEASE, place | found)
         assignment_id, is_contended = cursor.fetchone()
     return assignment_id, is_contended
 
 
-def check_open(*, is_paused: bool, is_archived: bool) -> None:
-    """Refuse to give out items of a project that is not open.
-
-    Raises:
-        ProjectClosed: with which of the two it is.
-    """
-    if is_archived:
-        raise ProjectClosed("This project is archived: it takes no more judgements. Choose another project.")
-    if is_paused:
-        raise ProjectClosed("This project is paused. What you have judged is kept; come back when it goes on.")
+def _steal(place: dict[str, Any]) -> bool:
+    """Whether a lease that lay untouched was ended for this person's sake."""
+    with connection.cursor() as cursor:
+        cursor.execute(STEAL, place)
+        return cursor.fetchone() is not None

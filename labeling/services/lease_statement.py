@@ -8,10 +8,13 @@ ON CONFLICT (project_id, annotator_id) DO NOTHING
 
 # The position is the cursor's when it is of the queue's epoch, else the very beginning.
 LOCK_CURSOR = """
-SELECT c.id, p.paused_at IS NOT NULL, p.archived_at IS NOT NULL, p.lease_minutes, p.queue_epoch,
+SELECT c.id, p.lease_minutes, p.queue_epoch,
        CASE WHEN c.epoch = p.queue_epoch THEN c.priority * -1 ELSE '-Infinity' END,
-       CASE WHEN c.epoch = p.queue_epoch THEN c.item_id ELSE 0 END
+       CASE WHEN c.epoch = p.queue_epoch THEN c.item_id ELSE 0 END,
+       p.paused_at IS NOT NULL, p.archived_at IS NOT NULL, p.requires, p.cap_per_day, p.cap_per_person,
+       coalesce(f.tags, '{}'), f.paused_at IS NOT NULL
 FROM labeling_queuecursor c JOIN labeling_project p ON p.id = c.project_id
+LEFT JOIN labeling_annotatorprofile f ON f.membership_id = %(member)s
 WHERE c.project_id = %(project)s AND c.annotator_id = %(annotator)s
 FOR UPDATE OF c
 """
@@ -21,7 +24,8 @@ FOR UPDATE OF c
 # annotator_id + 0 keeps the index by annotator out of it: the planner takes that one for a person of whom its
 # statistics know no rows yet, and then reads everything they have judged for each item.
 _FOR_THIS_PERSON = """
-    i.project_id = %(project)s AND i.open_slots > 0
+    i.project_id = %(project)s AND i.open_slots > 0 AND i.requires <@ %(tags)s::varchar[]
+    AND coalesce(i.reserved_for_id, %(annotator)s) = %(annotator)s
     AND (SELECT a.id FROM labeling_assignment a WHERE a.item_id = i.id AND a.annotator_id + 0 = %(annotator)s
          LIMIT 1) IS NULL
     AND (SELECT ir.id FROM labeling_itemresponse ir WHERE ir.item_id = i.id AND %(annotator)s = (
@@ -31,11 +35,13 @@ _FOR_THIS_PERSON = """
 _STATEMENT = f"""
 WITH mine AS (
     -- What this person holds, also when its time is over and nobody has swept it yet.
-    UPDATE labeling_assignment SET expires_at = now() + make_interval(mins => %(minutes)s)
+    UPDATE labeling_assignment SET expires_at = now() + make_interval(mins => %(minutes)s),
+        shown_at = CASE WHEN %(in_reserve)s THEN shown_at ELSE coalesce(shown_at, now()) END
     WHERE state = 'leased' AND id = (
         SELECT id FROM labeling_assignment
         WHERE annotator_id = %(annotator)s AND project_id = %(project)s AND state = 'leased'
-        ORDER BY leased_at DESC, id DESC LIMIT 1)
+          AND id <> ALL(%(beside)s::bigint[])
+        ORDER BY shown_at IS NULL, leased_at DESC, id DESC LIMIT 1)
     RETURNING id
 ), first_new AS MATERIALIZED (
     -- The first open item behind the cursor that this person has not had, locked by somebody or not.
@@ -70,21 +76,24 @@ WITH mine AS (
       AND (SELECT id FROM first_reopened) IS NULL
     ORDER BY i.priority * -1, i.id LIMIT 1 FOR NO KEY UPDATE OF a, i SKIP LOCKED
 ), taken AS (
-    UPDATE labeling_item SET open_slots = open_slots - 1, reopened = reopened AND open_slots > 1
+    -- Under fewest_judgements an item goes back behind those that have fewer.
+    UPDATE labeling_item SET open_slots = open_slots - 1, reopened = reopened AND open_slots > 1,
+           priority = priority - (policy = 'fewest_judgements')::int
     WHERE id = (SELECT id FROM new_item UNION ALL SELECT item_id FROM again)
     RETURNING id, overlap
 ), made AS (
     -- free_slot looks at what is committed now; this statement alone still sees the slots as they were when it began.
     INSERT INTO labeling_assignment (project_id, item_id, annotator_id, slot, state, shown_order, leased_at, expires_at,
-                                     skip_reason, draft)
+                                     shown_at, skip_reason, draft)
     SELECT %(project)s, t.id, %(annotator)s, labeling_free_slot(t.id, t.overlap), 'leased',
-           CASE WHEN random() < 0.5 THEN ARRAY[0, 1] ELSE ARRAY[1, 0] END::smallint[],
-           now(), now() + make_interval(mins => %(minutes)s), '', '{{}}'
+           ARRAY(SELECT ir.position FROM labeling_itemresponse ir WHERE ir.item_id = t.id ORDER BY random()),
+           now(), now() + make_interval(mins => %(minutes)s), CASE WHEN NOT %(in_reserve)s THEN now() END, '', '{{}}'
     FROM taken t WHERE NOT EXISTS (SELECT FROM again)
     RETURNING id
 ), leased_again AS (
     UPDATE labeling_assignment a SET state = 'leased', slot = labeling_free_slot(t.id, t.overlap), closed_at = NULL,
-           leased_at = now(), expires_at = now() + make_interval(mins => %(minutes)s)
+           leased_at = now(), expires_at = now() + make_interval(mins => %(minutes)s),
+           shown_at = CASE WHEN NOT %(in_reserve)s THEN now() END
     FROM again, taken t WHERE a.id = again.id
     RETURNING a.id
 ), last_open AS (
@@ -107,3 +116,20 @@ LEASE = _STATEMENT.replace("@looks_back@", "true").replace("@skip_locked@", "SKI
 # From the queue's beginning, waiting for the rows that others hold, in one order for everybody: no deadlock. What
 # they leave is looked at anew, so that it cannot be taken twice.
 LEASE_PATIENTLY = _STATEMENT.replace("@looks_back@", "false").replace("@skip_locked@", "")
+
+# Near a project's end everything is given out: take the lease that nobody has touched for longest. Whoever held it
+# may still judge; that is kept, as surplus if this person was faster.
+STEAL = f"""
+WITH stale AS MATERIALIZED (
+    SELECT a.id, a.item_id FROM labeling_assignment a JOIN labeling_item i ON i.id = a.item_id
+    WHERE a.project_id = %(project)s AND a.state = 'leased' AND a.annotator_id <> %(annotator)s
+      AND a.expires_at < now() + make_interval(mins => %(minutes)s) - CASE WHEN a.shown_at IS NULL
+          THEN make_interval(secs => %(reserve_seconds)s) ELSE make_interval(secs => %(idle_seconds)s) END
+      AND {_FOR_THIS_PERSON.replace("AND i.open_slots > 0", "AND i.withdrawn_at IS NULL")}
+    ORDER BY a.expires_at, a.id LIMIT 1 FOR NO KEY UPDATE OF a, i SKIP LOCKED
+), expired AS (
+    UPDATE labeling_assignment a SET state = 'expired', slot = NULL, closed_at = now() FROM stale WHERE a.id = stale.id
+)
+UPDATE labeling_item i SET open_slots = open_slots + 1, reopened = true FROM stale WHERE i.id = stale.item_id
+RETURNING i.id
+"""  # noqa: S608

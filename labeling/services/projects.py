@@ -13,15 +13,18 @@ from accounts.errors import Invalid
 from accounts.models import Membership
 from accounts.permissions import Permission, check_can
 from labeling.content import check_text
-from labeling.models import Project, SelectionPolicy
+from labeling.kinds.design import check_design
+from labeling.models import Project
+from labeling.selection import policies
+from labeling.services.annotators import check_tags
+from labeling.services.queue import restart_queue
 
 CHANGEABLE = frozenset(
     {
         "name", "purpose", "guidelines", "overlap", "lease_minutes", "held_out_percent", "selection_policy",
-        "retrain_after",
+        "retrain_after", "extra_overlap_percent", "design", "undo_minutes", "requires", "cap_per_person", "cap_per_day",
     }
 )  # fmt: skip
-POLICIES = (SelectionPolicy.RANDOM, SelectionPolicy.IN_ORDER)
 
 
 @transaction.atomic
@@ -31,23 +34,22 @@ def create_project(
     name: str,
     purpose: str = "",
     guidelines: str = "",
-    overlap: int = 1,
-    lease_minutes: int = 15,
-    held_out_percent: int = 20,
-    selection_policy: str = "random",
-    retrain_after: int | None = None,
+    **settings: Any,
 ) -> Project:
     """Set up a labelling effort in the member's organisation.
+
+    Args:
+        settings: those of CHANGEABLE; what is left out is as the model has it.
 
     Raises:
         NotPermitted: the member may not set up projects.
         Invalid: a field out of its range; `fields` says which.
     """
     check_can(by, Permission.MANAGE_PROJECTS)
+    _check_known(settings)
     project = Project(
         organisation=by.organisation, name=name.strip(), purpose=purpose.strip(), guidelines=guidelines,
-        overlap=overlap, lease_minutes=lease_minutes, held_out_percent=held_out_percent,
-        selection_policy=selection_policy, retrain_after=retrain_after, created_by=by.user,
+        created_by=by.user, **settings,
     )  # fmt: skip
     _check(project)
     project.slug = _free_slug(project)
@@ -64,9 +66,7 @@ def update_project(*, project: Project, by: Membership, **changes: Any) -> Proje
         NotPermitted, Invalid
     """
     check_can(by, Permission.MANAGE_PROJECTS)
-    unknown = set(changes) - CHANGEABLE
-    if unknown:
-        raise Invalid(f"A project has no setting {', '.join(sorted(unknown))}.")
+    _check_known(changes)
     stored = Project.objects.select_for_update(no_key=True).get(pk=project.pk)
     before = {name: getattr(stored, name) for name in changes}
     for name, value in changes.items():
@@ -76,6 +76,9 @@ def update_project(*, project: Project, by: Membership, **changes: Any) -> Proje
         stored.save(update_fields=list(changes))
     changed = {name: [old, getattr(stored, name)] for name, old in before.items() if old != getattr(stored, name)}
     changed.pop("guidelines", None)  # long; that they changed is told
+    if "requires" in changed:
+        # Cursors have passed items of people who may now have them.
+        restart_queue(stored)
     record_event("project changed", by=by, subject=stored, changed=changed, guidelines_changed="guidelines" in changes)
     return stored
 
@@ -105,6 +108,11 @@ def _mark(project: Project, by: Membership, verb: str, **state: Any) -> None:
         record_event(verb, by=by, subject=project)
 
 
+def _check_known(settings: dict[str, Any]) -> None:
+    if unknown := set(settings) - CHANGEABLE:
+        raise Invalid(f"A project has no setting {', '.join(sorted(unknown))}.")
+
+
 def _check(project: Project) -> None:
     for field in ("name", "purpose", "guidelines"):
         check_text(getattr(project, field), field.capitalize())
@@ -114,10 +122,11 @@ def _check(project: Project) -> None:
         fields = {name: " ".join(messages) for name, messages in error.message_dict.items()}
         told = " ".join(f"{name}: {why}" for name, why in fields.items())
         raise Invalid(f"The project cannot be saved like this. {told}", fields=fields) from None
-    if project.selection_policy not in POLICIES:
-        raise Invalid(
-            "Choose a selection policy: random or in_order.", fields={"selection_policy": "Use random or in_order."}
-        )
+    project.design = check_design(project.design)
+    project.requires = check_tags(project.requires)
+    if project.selection_policy not in policies():
+        why = f"Use one of {', '.join(policies())}."
+        raise Invalid(f"There is no such selection policy. {why}", fields={"selection_policy": why})
 
 
 def _free_slug(project: Project) -> str:

@@ -4,7 +4,7 @@ import hmac
 
 from django.conf import settings
 
-from labeling.models import Comparison, Project
+from labeling.models import Judgement, Project
 
 
 def pseudonym(project_id: int, user_id: int) -> str:
@@ -15,7 +15,7 @@ def pseudonym(project_id: int, user_id: int) -> str:
 
 def pseudonyms_of(project: Project) -> tuple[list[int], list[str]]:
     """The users who judged in the project and their pseudonyms, in the same order; a program's says "simulated"."""
-    users = Comparison.objects.filter(project=project).order_by("annotator_id").distinct()
+    users = Judgement.objects.filter(project=project).order_by("annotator_id").distinct()
     found = list(users.values_list("annotator_id", "annotator__is_simulated"))
     names = [("simulated-" if simulated else "") + pseudonym(project.pk, user_id) for user_id, simulated in found]
     return [user_id for user_id, _ in found], names

@@ -31,7 +31,7 @@ def store_response(
     """
     content_hash = hash_text(check_text(text, "The response"))
     lock_content(prompt.project_id)
-    return Response.objects.get_or_create(
+    response, made = Response.objects.get_or_create(
         prompt=prompt,
         content_hash=content_hash,
         defaults={
@@ -43,3 +43,7 @@ def store_response(
             "author": author,
         },
     )
+    if response.withdrawn_at is not None:  # somebody says it again
+        Response.objects.filter(pk=response.pk).update(withdrawn_at=None)
+        response.withdrawn_at = None
+    return response, made

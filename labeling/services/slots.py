@@ -29,9 +29,10 @@ def take_slot(item_id: int) -> int | None:
 def give_slot_back(item_id: int) -> None:
     """Open one slot again. The caller has taken it off the assignment in the same transaction.
 
-    An item that was full may have been passed by cursors: it is marked, so that everybody looks again.
+    An item that was full may have been passed by cursors: it is marked, so that everybody looks again. A withdrawn
+    one stays closed.
     """
-    Item.objects.filter(pk=item_id).update(
+    Item.objects.standing().filter(pk=item_id).update(
         open_slots=F("open_slots") + 1, reopened=Case(When(Q(open_slots=0), then=Value(True)), default=F("reopened"))
     )
 
@@ -39,6 +40,6 @@ def give_slot_back(item_id: int) -> None:
 def lock_assignment(pk: int) -> Assignment:
     """The assignment as it is now, held until the transaction ends."""
     row: Assignment = (
-        Assignment.objects.select_for_update(no_key=True, of=("self",)).select_related("project").get(pk=pk)
+        Assignment.objects.select_for_update(no_key=True, of=("self",)).select_related("project", "item").get(pk=pk)
     )
     return row

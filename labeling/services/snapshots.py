@@ -16,8 +16,9 @@ from accounts.audit import record_event
 from accounts.models import Membership
 from accounts.permissions import Permission, check_can
 from labeling.errors import NothingToFreeze
-from labeling.models import Comparison, Project, Snapshot
+from labeling.models import Judgement, Project, Snapshot
 from labeling.services.json_rows import in_blocks, stream_json
+from labeling.services.pairs import kinds_with_pairs, pairs_sql
 from labeling.services.pseudonyms import pseudonyms_of
 from webhooks.kinds import EventKind
 from webhooks.services import emit_event
@@ -27,23 +28,20 @@ FILTERS = {"retracted": False, "surplus": False}
 
 # Which judgements are in it is settled once, so that both parts are of the same moment.
 _CHOOSE = """
-CREATE TEMPORARY TABLE frozen_judgement ON COMMIT DROP AS
-SELECT c.id, c.annotator_id, p.held_out FROM labeling_comparison c
-JOIN labeling_item i ON i.id = c.item_id JOIN labeling_prompt p ON p.id = i.prompt_id
-WHERE c.project_id = %s AND c.retracted_at IS NULL AND NOT c.is_surplus
+CREATE TEMPORARY TABLE frozen_pair ON COMMIT DROP AS
+SELECT pair.*, i.prompt_id, p.held_out FROM (@pairs@) pair
+JOIN labeling_item i ON i.id = pair.item_id JOIN labeling_prompt p ON p.id = i.prompt_id
 """
 _JUDGEMENTS = """
 SELECT json_build_object(
-    'judgement_ids', json_build_array(c.id), 'prompt_id', p.id, 'prompt', p.messages, 'response_a', a.text,
-    'response_b', b.text, 'choice', c.choice, 'strength', c.strength, 'annotator', who.name, 'item_id', c.item_id)
-FROM frozen_judgement f
-JOIN labeling_comparison c ON c.id = f.id
-JOIN labeling_item i ON i.id = c.item_id
-JOIN labeling_prompt p ON p.id = i.prompt_id
-JOIN labeling_response a ON a.id = c.response_a_id
-JOIN labeling_response b ON b.id = c.response_b_id
-JOIN unnest(%s::bigint[], %s::text[]) AS who(id, name) ON who.id = c.annotator_id
-WHERE f.held_out = %s ORDER BY c.id
+    'judgement_ids', json_build_array(f.judgement_id), 'prompt_id', p.id, 'prompt', p.messages, 'response_a', a.text,
+    'response_b', b.text, 'choice', f.choice, 'strength', f.strength, 'annotator', who.name, 'item_id', f.item_id)
+FROM frozen_pair f
+JOIN labeling_prompt p ON p.id = f.prompt_id
+JOIN labeling_response a ON a.id = f.response_a_id
+JOIN labeling_response b ON b.id = f.response_b_id
+JOIN unnest(%s::bigint[], %s::text[]) AS who(id, name) ON who.id = f.annotator_id
+WHERE f.held_out = %s ORDER BY f.judgement_id, f.response_a_id, f.response_b_id
 """
 _PROMPTS = """
 SELECT json_build_object('prompt_id', id, 'prompt', messages) FROM labeling_prompt
@@ -65,8 +63,11 @@ def freeze_snapshot(*, project: Project, by: Membership | None) -> Snapshot:
     if by is not None:
         check_can(by, Permission.MANAGE_PROJECTS)
     with connection.cursor() as cursor:
-        cursor.execute(_CHOOSE, [project.pk])
-        cursor.execute("SELECT array_agg(id ORDER BY id), count(DISTINCT annotator_id) FROM frozen_judgement")
+        cursor.execute(_CHOOSE.replace("@pairs@", pairs_sql()), {"project": project.pk})
+        cursor.execute(
+            """SELECT array_agg(DISTINCT judgement_id ORDER BY judgement_id), count(DISTINCT annotator_id)
+               FROM frozen_pair"""
+        )
         judgement_ids, annotators = cursor.fetchone()
     if not judgement_ids:
         raise NothingToFreeze("There are no judgements to freeze yet. Judge some items first.")
@@ -80,7 +81,7 @@ def freeze_snapshot(*, project: Project, by: Membership | None) -> Snapshot:
         shutil.rmtree(making, ignore_errors=True)
     with connection.cursor() as cursor:
         # A second freeze in the same transaction makes its own.
-        cursor.execute("DROP TABLE frozen_judgement")
+        cursor.execute("DROP TABLE frozen_pair")
     # The ids are in the file; a row that is read with every list of snapshots does without them.
     del manifest["judgement_ids"]
     snapshot, made = Snapshot.objects.get_or_create(
@@ -90,7 +91,7 @@ def freeze_snapshot(*, project: Project, by: Membership | None) -> Snapshot:
             "organisation_id": project.organisation_id,
             "manifest": manifest,
             "judgement_count": len(judgement_ids),
-            "last_comparison_id": judgement_ids[-1],
+            "last_judgement_id": judgement_ids[-1],
             "created_by": by.user if by else None,
         },
     )
@@ -108,9 +109,10 @@ def freeze_snapshot(*, project: Project, by: Membership | None) -> Snapshot:
 
 def new_judgements_since_snapshot(project: Project) -> int:
     """Counted judgements that are newer than the newest one in any snapshot."""
-    newest = Snapshot.objects.filter(project=project).order_by("-last_comparison_id").first()
-    after = newest.last_comparison_id if newest else 0
-    count: int = Comparison.objects.counted().filter(project=project, pk__gt=after).count()
+    newest = Snapshot.objects.filter(project=project).order_by("-last_judgement_id").first()
+    after = newest.last_judgement_id if newest else 0
+    newer = Judgement.objects.filter(project=project, pk__gt=after, kind__in=kinds_with_pairs())
+    count: int = newer.filter(retracted_at=None, is_surplus=False).count()
     return count
 
 

@@ -23,7 +23,9 @@ def shown(page: Page) -> str:
 
 
 def wait_for_another(page: Page, item: str) -> None:
+    """The next card is there, and the server has answered for the last one."""
     expect(page.locator(f"#card:not([data-item='{item}'])")).to_be_visible()
+    expect(page.locator("[data-status]")).to_contain_text(re.compile("Stored|Skipped|Taken back|extra"), timeout=20_000)
 
 
 def test_a_key_selects_and_the_same_key_sends(desk, bob):
@@ -49,6 +51,23 @@ def test_enter_sends_what_is_chosen_and_nothing_before_a_choice(desk):
     assert Comparison.objects.get().choice == "both_bad"
 
 
+def test_enter_in_a_verdict_that_was_chosen_with_the_pointer_sends_it_and_takes_nothing_back(desk):
+    first = shown(desk)
+    desk.locator("label.verdict-b2").dblclick()
+    wait_for_another(desk, first)
+    second = shown(desk)
+    desk.locator("label.verdict-a2").click()
+    desk.keyboard.press("Enter")
+    wait_for_another(desk, second)
+    assert list(Comparison.objects.standing().order_by("pk").values_list("choice", flat=True)) == ["b", "a"]
+    third = shown(desk)
+    desk.get_by_role("radio", name="A is much better").focus()
+    desk.keyboard.press("Enter")
+    desk.wait_for_timeout(300)
+    assert shown(desk) == third
+    assert Comparison.objects.standing().count() == 2
+
+
 def test_one_press_mode_sends_at_once_and_is_remembered(desk):
     desk.keyboard.press("?")
     desk.get_by_label("One press sends").check()
@@ -69,6 +88,7 @@ def test_undo_brings_the_item_back_with_what_was_said(desk):
     desk.keyboard.press("u")
     expect(desk.locator(f"#card[data-item='{first}']")).to_be_visible()
     expect(desk.get_by_role("radio", name="B is much better")).to_be_checked()
+    expect(desk.locator("[data-status]")).to_have_text("Taken back. Judge it again.")
     assert not Comparison.objects.standing().exists()
     desk.keyboard.press("1")
     desk.keyboard.press("Enter")
@@ -79,8 +99,12 @@ def test_undo_brings_the_item_back_with_what_was_said(desk):
 def test_skip_gives_the_item_to_somebody_else(desk):
     first = shown(desk)
     desk.keyboard.press("s")
+    expect(desk.get_by_role("heading", name="Why skip it?")).to_be_visible()
+    desk.keyboard.press("2")
     wait_for_another(desk, first)
-    assert Assignment.objects.get(pk=first).state == Assignment.State.SKIPPED
+    expect(desk.locator("[data-status]")).to_contain_text("Skipped")
+    skipped = Assignment.objects.get(pk=first)
+    assert (skipped.state, skipped.skip_reason) == (Assignment.State.SKIPPED, "unclear")
     assert not Comparison.objects.exists()
 
 
@@ -102,7 +126,7 @@ def test_a_double_click_on_a_verdict_selects_and_sends_it_once(desk):
 def test_keys_do_nothing_while_typing_or_with_a_modifier(desk):
     first = shown(desk)
     desk.keyboard.press("r")
-    desk.get_by_label("Reason").press_sequentially("1 is 1, u see; skip? 22")
+    desk.locator("#reason").press_sequentially("1 is 1, u see; skip? 22")
     desk.keyboard.press("Escape")
     desk.keyboard.press("Control+1")
     assert shown(desk) == first
@@ -112,27 +136,69 @@ def test_keys_do_nothing_while_typing_or_with_a_modifier(desk):
 
 def test_a_draft_is_saved_by_itself_and_is_there_after_a_reload(desk):
     desk.keyboard.press("r")
-    desk.get_by_label("Reason").fill("Both answer, A sooner")
+    desk.locator("#reason").fill("Both answer, A sooner")
     desk.locator("label.verdict-a1").click()
     expect(desk.locator("[data-status]")).to_have_text("Draft saved")
     desk.reload()
-    expect(desk.get_by_label("Reason")).to_have_value("Both answer, A sooner")
+    expect(desk.locator("#reason")).to_have_value("Both answer, A sooner")
     expect(desk.get_by_role("radio", name="A is slightly better")).to_be_checked()
 
 
-def test_a_verdict_given_offline_is_kept_and_sent_once_when_the_server_is_back(desk):
+def test_verdicts_given_offline_are_kept_and_sent_once_when_the_server_is_back(desk):
     first = shown(desk)
+    reserve_is_there(desk)
     desk.context.set_offline(True)
     desk.keyboard.press("6")
     desk.keyboard.press("6")
+    # The next item was in reserve: work goes on.
+    expect(desk.locator(f"#card:not([data-item='{first}'])")).to_be_visible()
     expect(desk.locator("[data-unsent]")).to_contain_text("Not sent yet")
-    expect(desk.get_by_role("radio", name="B is clearly better")).to_be_checked()
+    second = shown(desk)
+    desk.keyboard.press("1")
+    desk.keyboard.press("1")
+    expect(desk.locator("[data-unsent]")).to_contain_text("2 verdicts are kept in this browser")
+    # There is nothing in reserve any more: what was said stays on the screen.
+    expect(desk.get_by_role("radio", name="A is much better")).to_be_checked()
     assert not Comparison.objects.exists()
     desk.context.set_offline(False)
-    wait_for_another(desk, first)
+    wait_for_another(desk, second)
     expect(desk.locator("[data-unsent]")).to_be_hidden()
-    assert Comparison.objects.get().choice == "b"
+    by_assignment = dict(Comparison.objects.values_list("assignment_id", "choice"))
+    assert by_assignment == {int(first): "b", int(second): "a"}
     assert desk.evaluate("Object.keys(localStorage).filter(k => k.startsWith('accord.unsent')).length") == 0
+
+
+def reserve_is_there(page: Page) -> None:
+    """The next item has a lease of its own already."""
+    expect(page.locator("#card")).to_be_visible()
+    for _ in range(100):
+        if Assignment.objects.filter(shown_at=None, state="leased").exists():
+            break
+        page.wait_for_timeout(50)
+    page.wait_for_timeout(150)
+
+
+def test_the_next_item_is_in_reserve_and_given_back_when_the_page_is_left(desk, items):
+    reserve_is_there(desk)
+    reserved = Assignment.objects.get(shown_at=None)
+    assert str(reserved.pk) != shown(desk)
+    desk.keyboard.press("2")
+    desk.keyboard.press("2")
+    expect(desk.locator(f"#card[data-item='{reserved.pk}']")).to_be_visible()
+    wait_for_another(desk, "")
+    reserved.refresh_from_db()
+    assert reserved.shown_at is not None
+    reserve_is_there(desk)
+    last = Assignment.objects.get(shown_at=None)
+    desk.goto(f"/projects/{items.pk}/")
+    for _ in range(100):
+        last.refresh_from_db()
+        if last.state == "expired":
+            break
+        desk.wait_for_timeout(50)
+    assert (last.state, last.slot) == ("expired", None)
+    reserved.refresh_from_db()
+    assert reserved.state == "leased", "what was on the screen is there after a reload"
 
 
 def test_an_answer_that_got_lost_does_not_store_the_verdict_twice(desk):
@@ -142,6 +208,7 @@ def test_an_answer_that_got_lost_does_not_store_the_verdict_twice(desk):
     desk.keyboard.press("5")
     expect(desk.locator("[data-unsent]")).to_contain_text("Not sent yet")
     assert Comparison.objects.count() == 1
+    expect(desk.locator("[data-unsent]")).to_be_hidden(timeout=20_000)
     wait_for_another(desk, first)
     assert Comparison.objects.count() == 1
 
@@ -156,7 +223,11 @@ def test_a_verdict_left_behind_by_a_closed_page_is_sent_by_the_next_one(desk, bo
     desk.close()
     page.context.set_offline(False)
     page.goto(f"/projects/{items.pk}/desk/")
-    wait_for_another(page, first)
+    expect(page.locator(f"#card:not([data-item='{first}'])")).to_be_visible()
+    for _ in range(100):
+        if Comparison.objects.exists():
+            break
+        page.wait_for_timeout(50)
     assert str(Comparison.objects.get().assignment_id) == first
 
 
@@ -167,7 +238,6 @@ def test_signed_out_meanwhile_the_verdict_is_kept_until_signed_in_again(desk, bo
     desk.keyboard.press("2")
     desk.keyboard.press("2")
     expect(desk.locator("[data-unsent]")).to_contain_text("signed out")
-    assert shown(desk) == first
     desk.context.add_cookies(cookies)
     wait_for_another(desk, first)
     assert Comparison.objects.count() == 1
@@ -215,7 +285,7 @@ def test_when_everything_is_judged_the_page_says_so_and_shows_the_next_item_by_i
         desk.keyboard.press("4")
         desk.keyboard.press("4")
         wait_for_another(desk, item)
-    expect(desk.get_by_text("You have judged everything there is")).to_be_visible()
+    expect(desk.get_by_role("heading", name="You have judged everything there is")).to_be_visible()
     add_items(items, alice, 1, start=50)
     expect(desk.get_by_text("How do I cook egg 50?")).to_be_visible(timeout=15_000)
 
@@ -268,6 +338,7 @@ def test_the_next_card_slides_in_shortly_and_not_with_reduced_motion(open_page, 
         page = open_page(bob, f"/projects/{items.pk}/desk/", reduced_motion=motion)
         first = shown(page)
         page.keyboard.press("s")
+        page.keyboard.press("1")
         wait_for_another(page, first)
         style = page.locator("#card").evaluate(
             "e => [getComputedStyle(e).animationName, getComputedStyle(e).animationDuration]"

@@ -290,7 +290,7 @@ def test_undo_gives_the_item_back_with_its_sides_and_what_was_said(project, bob,
     again = undo_last(project=project, by=bob)
     assert again == first
     assert (again.shown_order, again.slot) == (first.shown_order, 0)
-    assert again.draft == {"choice": "b", "strength": 3, "reason": "why not", "flags": []}
+    assert again.draft == {"choice": "b", "strength": 3, "reason": "why not", "flags": [], "active_ms": None}
     assert not Comparison.objects.standing().exists()
     assert lease_next(project=project, by=bob) == first
     judge(again, bob)
@@ -363,4 +363,4 @@ def test_submit_comparison_by_its_own_name(project, bob, add_pairs):
     add_pairs(1)
     held = lease_next(project=project, by=bob)
     said = submit_comparison(assignment=held, by=bob, client_id=uuid4(), choice="both_bad", flags=["unsafe", "unsafe"])
-    assert (said.flags, said.strength, said.retracted_at) == (["unsafe"], None, None)
+    assert (said.flags, said.strength, said.retracted_at) == ([{"name": "unsafe"}], None, None)

@@ -176,7 +176,7 @@ def test_a_verdict_that_is_none_comes_back_with_all_that_was_typed(client, fille
     client.force_login(bob.user)
     _, answer = judge(client, filled, verdict="z9", reason="a long thought")
     assert answer.status_code == 422
-    assert "not one of the verdicts" in answer.content.decode()
+    assert "Choose a, b, tie, both_bad." in answer.content.decode()
     assert "a long thought" in answer.content.decode()
     assert not Comparison.objects.exists()
 

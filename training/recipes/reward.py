@@ -158,9 +158,11 @@ class Pairs:
 
     @classmethod
     def from_judgements(cls, rows: Sequence[dict[str, Any]]) -> "Pairs":
-        value = {"a": 1.0, "b": 0.0, "tie": 0.5, "both_bad": 0.5}
+        value = {"a": 1.0, "b": 0.0, "tie": 0.5, "both_bad": 0.5, "both_good": 0.5}
         if unknown := {row["choice"] for row in rows} - set(value):
-            raise RecipeError(f"A judgement's choice is {sorted(unknown)[0]!r}; it must be a, b, tie or both_bad.")
+            raise RecipeError(
+                f"A judgement's choice is {sorted(unknown)[0]!r}; it must be a, b, tie, both_bad or both_good."
+            )
         return cls(
             [(row["prompt"], row["response_a"]) for row in rows],
             [(row["prompt"], row["response_b"]) for row in rows],

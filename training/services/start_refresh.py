@@ -4,12 +4,11 @@ import uuid
 from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet
 
 from accounts.models import Membership
 from accounts.permissions import Permission, check_can
-from labeling.models import Choice, Comparison, Project
-from labeling.services import freeze_snapshot
+from labeling.models import Project
+from labeling.services import count_preferences, freeze_snapshot
 from models_registry.models import VersionKind
 from training.errors import BadRunConfig, NotReady
 from training.models import Recipe, TrainingRun
@@ -79,13 +78,13 @@ def check_refresh(project: Project) -> None:
             f"A refresh of this project is under way (run {unfinished.pk}, {unfinished.get_status_display().lower()}). "
             "Wait until it has ended, or cancel it."
         )
-    train = preferences(project, held_out=False)[:MIN_TRAIN].count()
+    train = count_preferences(project, held_out=False, limit=MIN_TRAIN)
     if train < MIN_TRAIN:
         raise NotReady(
             f"Training needs {MIN_TRAIN} judgements that prefer one answer, outside the held-out prompts; there "
             f"{'is' if train == 1 else 'are'} {train}. Judge {MIN_TRAIN - train} more and start again."
         )
-    if not preferences(project, held_out=True).exists():
+    if not count_preferences(project, held_out=True, limit=1):
         raise NotReady(
             "No judgement on a held-out prompt prefers one answer yet, so the result could not be measured. "
             "Judge a few more: about one prompt in "
@@ -100,11 +99,3 @@ def can_refresh(project: Project) -> tuple[bool, str]:
     except NotReady as refusal:
         return False, refusal.message
     return True, ""
-
-
-def preferences(project: Project, *, held_out: bool) -> "QuerySet[Comparison]":
-    """Counted judgements with a winner, of one part of the split."""
-    found: QuerySet[Comparison] = Comparison.objects.counted().filter(
-        project=project, choice__in=[Choice.A, Choice.B], item__prompt__held_out=held_out
-    )
-    return found

@@ -1,0 +1,1 @@
+"""Which of two answers is better, by how much, and along which axes."""

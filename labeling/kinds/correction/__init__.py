@@ -1,0 +1,1 @@
+"""An answer as it should have been: the text, edited."""

@@ -1,0 +1,1 @@
+"""Three to nine answers from best to worst, equals allowed."""

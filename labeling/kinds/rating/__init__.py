@@ -1,0 +1,1 @@
+"""How good one answer is, on the project's own axes."""

@@ -1,0 +1,34 @@
+"""Judgements of every kind, read as pairs: what a reward model learns from."""
+
+from django.db import connection
+
+from labeling.kinds import all_kinds
+from labeling.models import Project
+
+
+def pairs_sql() -> str:
+    """A SELECT of `judgement_id, item_id, annotator_id, response_a_id, response_b_id, choice, strength`.
+
+    Of the counted judgements of the project %(project)s. A ranking gives a row for every two of its answers, a
+    correction that changed something gives (edited over original), a rating none.
+    """
+    parts = [kind.pairs for kind in all_kinds().values() if kind.pairs]
+    return " UNION ALL ".join(f"({part})" for part in parts)
+
+
+def kinds_with_pairs() -> list[str]:
+    """The names of the kinds that give pairs."""
+    return [name for name, kind in all_kinds().items() if kind.pairs]
+
+
+def count_preferences(project: Project, *, held_out: bool, limit: int) -> int:
+    """Pairs in which one answer is better, of one part of the split, counted no further than `limit`."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""SELECT count(*) FROM (
+                    SELECT FROM ({pairs_sql()}) pair
+                    JOIN labeling_item i ON i.id = pair.item_id JOIN labeling_prompt p ON p.id = i.prompt_id
+                    WHERE pair.choice IN ('a', 'b') AND p.held_out = %(held_out)s LIMIT %(limit)s) found""",  # noqa: S608
+            {"project": project.pk, "held_out": held_out, "limit": limit},
+        )
+        return int(cursor.fetchone()[0])

@@ -1,0 +1,75 @@
+// Flags on a passage of an answer. The page shows rendered text; a flag counts characters of the text as it was
+// written, so what is selected is found again in it, letter after letter.
+import { draftSoon, isFrozen } from "./cards.js";
+import { announce, card, desk, form, say } from "./store.js";
+
+let selected = null; // { answer, text, before }: what was selected last, and the shown text in front of it
+const marked = () => JSON.parse(form()?.elements.marked?.value || "[]");
+
+const remember = () => {
+  const selection = getSelection();
+  const button = card()?.querySelector("[data-mark]");
+  if (!button || selection.isCollapsed || !selection.rangeCount) return;
+  const range = selection.getRangeAt(0);
+  const prose = (range.commonAncestorContainer.nodeType === 1 ? range.commonAncestorContainer : range.commonAncestorContainer.parentElement).closest?.("[data-answer] .prose");
+  if (!prose || !range.toString().trim()) return;
+  const front = document.createRange();
+  front.setStart(prose, 0);
+  front.setEnd(range.startContainer, range.startOffset);
+  selected = { answer: prose.closest("[data-answer]").dataset.answer, text: range.toString(), before: front.toString() };
+  button.disabled = false;
+};
+
+// The place of the selection in the written text: the shown letters are a subsequence of the written ones.
+export const locate = (written, before, text) => {
+  const solid = (value) => [...value].filter((letter) => letter.trim());
+  const letters = [];
+  let index = 0;
+  for (const letter of written) { if (letter.trim()) letters.push([letter, index]); index += letter.length; }
+  let at = 0;
+  const follow = (shown) => { let first = -1, last = -1; for (const letter of shown) { while (at < letters.length && letters[at][0] !== letter) at++; if (at >= letters.length) return null; if (first < 0) first = at; last = at++; } return [first, last]; };
+  if (solid(before).length && !follow(solid(before))) return null;
+  const found = follow(solid(text));
+  if (!found) return null;
+  const [first, last] = found;
+  // Python counts characters, not UTF-16 units.
+  const points = (end) => [...written.slice(0, end)].length;
+  const stop = letters[last][1] + letters[last][0].length;
+  return [points(letters[first][1]), points(stop)];
+};
+
+const draw = () => {
+  const list = card()?.querySelector("[data-mark-list]");
+  if (!list) return;
+  const options = new Map([...card().querySelectorAll("[data-mark-flag] option")].map((option) => [option.value, option.textContent]));
+  list.replaceChildren(...marked().map((flag, index) => {
+    const row = document.createElement("li");
+    const where = `${flag.answer ? `Answer ${flag.answer.toUpperCase()}` : ""}${flag.start === undefined ? "" : `, characters ${flag.start + 1} to ${flag.end}`}`;
+    const off = document.createElement("button");
+    off.type = "button";
+    off.className = "small";
+    off.textContent = "Take off";
+    off.addEventListener("click", () => { set(marked().filter((_, each) => each !== index)); });
+    row.append(`${options.get(flag.name) ?? flag.name}: ${flag.quote ? `“${flag.quote}” ` : ""}${where} `, off);
+    return row;
+  }));
+};
+const quotes = new Map(); // what is shown of a passage; the form carries its place alone
+const set = (flags) => { form().elements.marked.value = JSON.stringify(flags); draw(); draftSoon(); };
+
+const add = async () => {
+  if (!selected || isFrozen()) return;
+  let texts;
+  try { const answer = await fetch(`${card().dataset.base}texts/`); texts = (await answer.json()).texts; } catch { say("The passage cannot be flagged: the server cannot be reached.", true); return; }
+  const place = locate(texts["abcdefghi".indexOf(selected.answer)] ?? "", selected.before, selected.text);
+  if (!place) { say("This passage cannot be found in the answer. Select a shorter one.", true); return; }
+  const [start, end] = place;
+  set([...marked(), { name: card().querySelector("[data-mark-flag]").value, answer: selected.answer, start, end }]);
+  announce("The passage is flagged.");
+};
+
+export const arrive = () => { selected = null; quotes.clear(); draw(); };
+export const watchMarks = () => {
+  document.addEventListener("selectionchange", remember);
+  desk.addEventListener("click", (event) => { if (event.target.closest("[data-mark]")) add(); });
+};

@@ -1,0 +1,78 @@
+// What was sent and is not yet on the server. An entry stays in this browser until the server has answered for it, is
+// sent in the order of sending, and carries a client_id: sent twice it is stored once. "Saved" is said of what the
+// server has, and of nothing else.
+import { $, desk, memory, post, readCard, say, wordsOf } from "./store.js";
+
+const PREFIX = `accord.unsent.${desk.dataset.person}.`; // what another person on this computer left is not ours to send
+const FIRST_WAIT_MS = 2000;
+const waiting = []; // of this page, oldest first: { key, url, body, at, settle }
+let wait = FIRST_WAIT_MS;
+let timer = 0;
+let busy = false;
+let emptied = [];
+
+const box = (text) => { const note = $("[data-unsent]"); note.hidden = !text; note.textContent = text || ""; };
+export const isEmpty = () => waiting.length === 0;
+export const whenEmpty = () => isEmpty() ? Promise.resolve() : new Promise((done) => emptied.push(done));
+
+// Send a form: the promise answers { card, refused } when the server has answered for it, however late.
+export const send = (url, body) => new Promise((settle) => {
+  const key = PREFIX + (body.get("client_id") || crypto.randomUUID?.() || String(Math.random()));
+  const entry = { key, url, body, at: Date.now(), settle };
+  const kept = new URLSearchParams(body);
+  for (const name of ["csrfmiddlewaretoken", "showing", "reserve"]) kept.delete(name);
+  memory.set(key, JSON.stringify({ url, body: kept.toString(), at: entry.at }));
+  waiting.push(entry);
+  flush();
+});
+
+const keepTrying = (why) => {
+  const many = waiting.length > 1 ? `${waiting.length} verdicts are` : "Your verdict is";
+  box(`Not sent yet: ${why} ${many} kept in this browser and sent again by itself. You need not do anything.`);
+  say(waiting.length > 1 ? `${waiting.length} not sent yet` : "Not sent yet", true);
+  clearTimeout(timer);
+  timer = setTimeout(flush, wait);
+  wait = Math.min(wait * 2, 30_000);
+};
+
+export async function flush() {
+  if (busy || !waiting.length) return;
+  busy = true;
+  clearTimeout(timer);
+  while (waiting.length) {
+    const entry = waiting[0];
+    let answer, text;
+    try { answer = await post(entry.url, entry.body); text = await answer.text(); } catch { keepTrying("the server cannot be reached."); break; }
+    const card = readCard(text);
+    const words = wordsOf(text);
+    if (answer.redirected || /<form[^>]+action="[^"]*sign-in/.test(text)) { keepTrying("you are signed out. Sign in in another tab."); break; }
+    if (answer.status === 403 && !card && !words) { keepTrying("this page is too old to send from. Sign in again in another tab."); break; }
+    if (answer.status >= 500 || (!card && answer.status !== 403 && answer.status !== 404 && answer.status !== 409)) { keepTrying(words && answer.status < 500 ? words : "the server has a problem."); break; }
+    waiting.shift();
+    memory.set(entry.key, null);
+    wait = FIRST_WAIT_MS;
+    box("");
+    entry.settle({ card, refused: !answer.ok, words });
+  }
+  busy = false;
+  if (!waiting.length) { for (const done of emptied.splice(0)) done(); }
+}
+
+// What a page that was closed too early left behind: sent once, before anything else.
+export const sendLeftovers = async () => {
+  let sent = 0;
+  for (const key of memory.keys(PREFIX).filter((each) => !waiting.some((entry) => entry.key === each))) {
+    let entry, answer, text;
+    try { entry = JSON.parse(memory.get(key)); } catch { memory.set(key, null); continue; }
+    try { answer = await post(entry.url, new URLSearchParams(entry.body)); text = await answer.text(); } catch { return sent; }
+    if (answer.redirected || answer.status >= 500 || (answer.status === 403 && !wordsOf(text))) return sent;
+    memory.set(key, null);
+    if (answer.ok) { sent += 1; say("A verdict from before was sent."); }
+    else box(`A verdict that you gave before could not be stored: ${wordsOf(text) || "the item is closed."}`);
+  }
+  return sent;
+};
+
+addEventListener("online", () => { wait = FIRST_WAIT_MS; flush(); });
+// Another tab may have signed in again: the cookie is shared.
+document.addEventListener("visibilitychange", () => { if (document.visibilityState === "visible") flush(); });
