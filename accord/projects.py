@@ -1,0 +1,54 @@
+"""Projects: set up, listed, changed, paused."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from accord.http import Http
+from accord.records import Project
+
+
+class Projects:
+    """`client.projects`."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    def create(self, name: str, **settings: Any) -> Project:
+        """Set up a project; `overlap=2`, `guidelines="…"` and so on, as the API names them."""
+        return Project.read(self._http.call("POST", "/api/v1/projects", json={"name": name, **settings}))
+
+    def list(self) -> Iterator[Project]:
+        """All of them, newest first."""
+        return map(Project.read, self._http.pages("/api/v1/projects"))
+
+    def read(self, project: Project | int) -> Project:
+        """One project, with its `figures`."""
+        return Project.read(self._http.call("GET", f"/api/v1/projects/{id_of(project)}"))
+
+    def change(self, project: Project | int, **settings: Any) -> Project:
+        """Other settings; what is not named stays."""
+        address = f"/api/v1/projects/{id_of(project)}"
+        return Project.read(self._http.call("PATCH", address, json=settings, idempotent=True))
+
+    def pause(self, project: Project | int) -> Project:
+        """Give out no items for now."""
+        return self.change(project, paused=True)
+
+    def resume(self, project: Project | int) -> Project:
+        """Give out items again."""
+        return self.change(project, paused=False)
+
+    def make_items(self, project: Project | int, **rules: Any) -> int:
+        """Make items of prompts and responses, by the rules of the API; how many were made."""
+        answer = self._http.call("POST", f"/api/v1/projects/{id_of(project)}/items", json=rules)
+        return int(answer["made"])
+
+    def agreement(self, project: Project | int) -> dict[str, Any]:
+        """How far annotators agree, each figure with its interval."""
+        answer: dict[str, Any] = self._http.call("GET", f"/api/v1/projects/{id_of(project)}/agreement")
+        return answer
+
+
+def id_of(thing: Any) -> int:
+    """The id of a record, or the id itself."""
+    return int(getattr(thing, "id", thing))
