@@ -1,6 +1,5 @@
 """The body of a request as it arrives, never as a whole."""
 
-import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,6 +7,7 @@ from django.http import HttpRequest, UnreadablePostError
 
 from labeling.errors import BadContent, BrokenUpload, LengthNeeded
 from labeling.importing.lines import CHUNK_BYTES
+from labeling.importing.unpacking import unpack_gzip
 
 
 def body_chunks(request: HttpRequest) -> Iterator[bytes]:
@@ -22,7 +22,7 @@ def body_chunks(request: HttpRequest) -> Iterator[bytes]:
     if encoding not in ("identity", "gzip"):
         raise BadContent("Send the lines plain, or with Content-Encoding: gzip.")
     chunks = _read(request)
-    return _unpack(chunks) if encoding == "gzip" else chunks
+    return unpack_gzip(chunks) if encoding == "gzip" else chunks
 
 
 def _read(request: HttpRequest) -> Iterator[bytes]:
@@ -52,26 +52,3 @@ def _read_chunk(source: Any) -> bytes:
     except (UnreadablePostError, OSError) as error:
         raise BrokenUpload("The connection broke during the upload. Nothing was kept; send it again.") from error
     return chunk
-
-
-def _unpack(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    unpacker = zlib.decompressobj(wbits=31)
-    for chunk in chunks:
-        while chunk:
-            if unpacker.eof:  # a file may hold several gzip members, one after the other
-                unpacker = zlib.decompressobj(wbits=31)
-            # A small packed chunk can be gigabytes unpacked: so much at a time and no more.
-            yield _unpack_some(unpacker, chunk)
-            chunk = unpacker.unconsumed_tail or unpacker.unused_data
-    while not unpacker.eof and (more := _unpack_some(unpacker, unpacker.unconsumed_tail)):
-        yield more
-    if not unpacker.eof:
-        raise BrokenUpload("The gzip data ends in the middle. Nothing was kept; pack and send it again.")
-
-
-def _unpack_some(unpacker: Any, chunk: bytes) -> bytes:
-    try:
-        unpacked: bytes = unpacker.decompress(chunk, CHUNK_BYTES)
-    except zlib.error as error:
-        raise BrokenUpload("The body is not gzip, though its Content-Encoding says so. Nothing was kept.") from error
-    return unpacked

@@ -34,12 +34,21 @@ class ParsedResponse(NamedTuple):
     content_hash: str
 
 
+class Verdict(NamedTuple):
+    """What somebody said elsewhere about the first two responses."""
+
+    choice: str  # a | b | tie | both_bad
+    annotator: str  # as the file names them; never stored as such
+    said_at: str
+
+
 class Record(NamedTuple):
     messages: list[dict[str, str]]
     content_hash: str
     responses: list[ParsedResponse]
     external_id: str
     metadata: dict[str, Any]
+    verdicts: tuple[Verdict, ...] = ()
 
 
 def parse_record(line: bytes) -> Record:
@@ -48,12 +57,17 @@ def parse_record(line: bytes) -> Record:
     Raises:
         BadContent: with the reason, in a sentence for whoever made the file.
     """
-    if len(line) > settings.IMPORT_MAX_LINE_BYTES:
-        raise BadContent(f"The line is longer than {settings.IMPORT_MAX_LINE_BYTES:,} bytes.")
-    raw = _decode(line)
-    unknown = set(raw) - KEYS
-    if unknown:
-        names = ", ".join(sorted(repr(key[:40]) for key in unknown)[:5])
+    return read_record(decode(line))
+
+
+def read_record(raw: dict[str, Any], verdicts: tuple[Verdict, ...] = ()) -> Record:
+    """Check what a line says.
+
+    Raises:
+        BadContent
+    """
+    if not raw.keys() <= KEYS:
+        names = ", ".join(sorted(repr(key[:40]) for key in raw.keys() - KEYS)[:5])
         raise BadContent(f"Unknown keys: {names}. A line may have {', '.join(sorted(KEYS))}.")
     if "prompt" not in raw:
         raise BadContent('The key "prompt" is missing.')
@@ -64,15 +78,23 @@ def parse_record(line: bytes) -> Record:
         raise BadContent('"external_id" is longer than 200 characters.')
     metadata = raw.get("metadata")
     return Record(
-        messages=messages,
-        content_hash=hash_prompt(messages),
-        responses=_parse_responses(raw.get("responses")),
-        external_id=external_id,
-        metadata={} if metadata is None else check_metadata(metadata),
+        messages,
+        hash_prompt(messages),
+        _parse_responses(raw.get("responses")),
+        external_id,
+        {} if metadata is None else check_metadata(metadata),
+        verdicts,
     )
 
 
-def _decode(line: bytes) -> dict[str, Any]:
+def decode(line: bytes) -> dict[str, Any]:
+    """The object that a line of JSON is.
+
+    Raises:
+        BadContent: it is none, or longer than allowed.
+    """
+    if len(line) > settings.IMPORT_MAX_LINE_BYTES:
+        raise BadContent(f"The line is longer than {settings.IMPORT_MAX_LINE_BYTES:,} bytes.")
     try:
         value = _DECODER.decode(line.decode())
     except UnicodeDecodeError as error:

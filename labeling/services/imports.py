@@ -1,6 +1,6 @@
-"""NDJSON into prompts, responses and items."""
+"""Rows of a file into prompts, responses and items."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from django.db import transaction
@@ -8,10 +8,13 @@ from django.db import transaction
 from accounts.audit import record_event
 from accounts.models import Membership
 from accounts.permissions import Permission, check_can
-from labeling.errors import BadContent
 from labeling.importing.ahead import one_ahead, rare_collections
 from labeling.importing.batch import BatchWriter
-from labeling.importing.records import Record, parse_record
+from labeling.importing.containers import line_rows
+from labeling.importing.formats import read_rows
+from labeling.importing.records import Record
+from labeling.importing.rows import Row
+from labeling.importing.tables import Columns
 from labeling.models import Project
 from labeling.services.content_lock import lock_content
 from labeling.services.queue import restart_queue
@@ -19,12 +22,11 @@ from labeling.services.queue import restart_queue
 BATCH_LINES = 2_000
 BATCH_BYTES = 4 * 1024 * 1024
 MAX_REASONS = 1_000
-BOM = b"\xef\xbb\xbf"
 
 
 @dataclass
 class ImportReport:
-    """What became of the lines. Of the rejected ones the first MAX_REASONS are told with their reason."""
+    """What became of the rows. Of the rejected ones the first MAX_REASONS are told with their reason."""
 
     created: int = 0
     duplicates: int = 0
@@ -33,24 +35,45 @@ class ImportReport:
     rejected: list[tuple[int, str]] = field(default_factory=list)
 
     def reject(self, line: int, reason: str) -> None:
-        """Count a line that was not taken."""
+        """Count a row that was not taken."""
         self.rejected_count += 1
         if len(self.rejected) < MAX_REASONS:
             self.rejected.append((line, reason))
 
 
-@transaction.atomic
 def import_records(
     *, project: Project, by: Membership, lines: Iterable[bytes], source: str = "import", make_items: bool = True
 ) -> ImportReport:
-    """Store each line that can be, and say of each other why not.
+    """Store lines of Accord's own JSON: `{"external_id"?, "prompt", "responses"?, "metadata"?}`.
 
-    One transaction: when the stream breaks, nothing was imported and the same file can be sent again. What is there
-    already is counted as a duplicate. The first two responses of a line become an Item; the project's policy decides
+    Args:
+        lines: one each, with or without its end; `bounded_lines` makes them of any stream.
+
+    Raises:
+        NotPermitted: the member may not change projects.
+    """
+    rows = read_rows(line_rows(lines), "records", Columns())
+    return import_rows(project=project, by=by, rows=rows, source=source, make_items=make_items)
+
+
+@transaction.atomic
+def import_rows(
+    *,
+    project: Project,
+    by: Membership,
+    rows: Iterable[Row],
+    source: str = "import",
+    make_items: bool = True,
+    on_reject: Callable[[Row], None] = lambda row: None,
+) -> ImportReport:
+    """Store each row that can be, and say of each other why not.
+
+    One transaction: when the rows break off, nothing was imported and the same file can be sent again. What is there
+    already is counted as a duplicate. The first two responses of a row become an Item; the project's policy decides
     where it goes in the queue.
 
     Args:
-        lines: one line each, with or without its end; `bounded_lines` makes them of any stream.
+        on_reject: also told of each rejected row, however many there are.
 
     Raises:
         NotPermitted: the member may not change projects.
@@ -60,7 +83,7 @@ def import_records(
     report = ImportReport()
     writer = BatchWriter(project=project, source=source[:60], make_items=make_items)
     with rare_collections():
-        for batch in one_ahead(_batches(lines, report)):
+        for batch in one_ahead(_batches(rows, report, on_reject)):
             writer.write(batch)
     if writer.items_made:
         restart_queue(project)
@@ -72,19 +95,16 @@ def import_records(
     return report
 
 
-def _batches(lines: Iterable[bytes], report: ImportReport) -> Iterator[list[Record]]:
+def _batches(rows: Iterable[Row], report: ImportReport, on_reject: Callable[[Row], None]) -> Iterator[list[Record]]:
     batch: list[Record] = []
     size = 0
-    for number, line in enumerate(lines, start=1):
-        text = line.removeprefix(BOM).strip() if number == 1 else line.strip()
-        if not text:
+    for row in rows:
+        if row.record is None:
+            report.reject(row.number, row.reason)
+            on_reject(row)
             continue
-        try:
-            batch.append(parse_record(text))
-        except BadContent as error:
-            report.reject(number, error.message)
-            continue
-        size += len(text)
+        batch.append(row.record)
+        size += row.size
         if len(batch) >= BATCH_LINES or size >= BATCH_BYTES:
             yield batch
             batch, size = [], 0
