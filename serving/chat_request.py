@@ -1,5 +1,6 @@
 """The body of a chat completion, read strictly: what is not supported is refused and not ignored."""
 
+import json
 import math
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +16,15 @@ MAX_STOPS = 4
 
 _KNOWN = {
     "model", "messages", "max_tokens", "max_completion_tokens", "temperature", "top_p", "n", "seed", "stop", "stream",
-    "stream_options", "user", "frequency_penalty", "presence_penalty",
+    "stream_options", "user",
+}  # fmt: skip
+# What client libraries send along though it changes nothing: the values that are accepted, and ignored.
+_WITHOUT_EFFECT: dict[str, list[Any]] = {
+    "n": [1], "best_of": [1], "frequency_penalty": [0], "presence_penalty": [0], "logit_bias": [{}],
+    "logprobs": [False], "top_logprobs": [0], "response_format": [{"type": "text"}], "tools": [[]],
+    "tool_choice": ["none", "auto"], "parallel_tool_calls": [True, False], "functions": [[]],
+    "function_call": ["none", "auto"], "store": [False], "metadata": [{}], "modalities": [["text"]],
+    "service_tier": ["auto", "default"],
 }  # fmt: skip
 
 
@@ -42,13 +51,9 @@ def read_chat_request(body: Any) -> ChatRequest:
     if not isinstance(body, dict):
         raise BadRequest("The body must be a JSON object with `model` and `messages`.")
     given = {key: value for key, value in body.items() if value is not None}
-    if strange := sorted(given.keys() - _KNOWN):
+    if strange := sorted(given.keys() - _KNOWN - _WITHOUT_EFFECT.keys()):
         raise BadRequest(f"This endpoint does not know {', '.join(strange)[:200]}. Leave it out.")
-    if given.get("n", 1) != 1:
-        raise BadRequest("This endpoint gives one answer a request: `n` must be 1. Send several requests instead.")
-    for name in ("frequency_penalty", "presence_penalty"):
-        if given.get(name, 0) != 0:
-            raise BadRequest(f"This endpoint has no `{name}`. Leave it out, or send 0.")
+    _check_without_effect(given)
     options = given.get("stream_options", {})
     if not isinstance(options, dict) or not isinstance(given.get("stream", False), bool):
         raise BadRequest("`stream` must be true or false, and `stream_options` an object.")
@@ -62,8 +67,24 @@ def read_chat_request(body: Any) -> ChatRequest:
     )
 
 
+def _check_without_effect(given: dict[str, Any]) -> None:
+    """What asks for something that this endpoint does not do is refused; what asks for nothing passes."""
+    for name, passing in _WITHOUT_EFFECT.items():
+        if name not in given or any(_are_same(given[name], value) for value in passing):
+            continue
+        if name == "n":
+            raise BadRequest("This endpoint gives one answer a request: `n` must be 1. Send several requests instead.")
+        texts = " or ".join(json.dumps(value) for value in passing)
+        raise BadRequest(f"This endpoint has no `{name}`. Leave it out, or send {texts}.")
+
+
+def _are_same(given: Any, passing: Any) -> bool:
+    # Python's False is 0 and its True 1; JSON's are not.
+    return bool(given == passing) and isinstance(given, bool) == isinstance(passing, bool)
+
+
 def _messages(value: Any) -> list[dict[str, str]]:
-    if not isinstance(value, list):
+    if not isinstance(value, list) or not value:
         raise BadRequest('`messages` must be a list such as [{"role": "user", "content": "Hello"}].')
     messages = check_messages([_plain(message) for message in value])
     if sum(len(message["content"]) for message in messages) > MAX_PROMPT_CHARACTERS:
