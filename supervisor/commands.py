@@ -1,5 +1,6 @@
 """What the Makefile offers beside `run`."""
 
+import contextlib
 import shutil
 import signal
 import subprocess
@@ -27,6 +28,11 @@ LOST_AT_RESET = {
     "secret_key": "the key that signs sessions",
     "demo.json": "the demo's sign-ins",
     "celerybeat-schedule*": "beat's clock",
+    "features": "what the base model made of the answers, kept for the next training",
+    "benchmarks": "what benchmarks keep",
+    "supervisor.json*": "which processes ran here",
+    # Last: it is held until everything else is gone.
+    "supervisor.lock": "who runs here",
 }
 
 
@@ -62,7 +68,9 @@ def reset(settings: Settings) -> int:
         return 0
     with lock(settings.data_dir):
         found = [(path, lost) for glob, lost in LOST_AT_RESET.items() for path in sorted(settings.data_dir.glob(glob))]
-        if not found:
+        # Taking the lock has made its file.
+        if [path.name for path, _ in found] == ["supervisor.lock"]:
+            found[0][0].unlink()
             print("There is nothing to delete.")
             return 0
         print(f"This deletes from {settings.data_dir}, for good:")
@@ -80,6 +88,8 @@ def reset(settings: Settings) -> int:
         clean_up(settings)
         for path, _ in found:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
+        with contextlib.suppress(OSError):  # it holds other things too, or is a mount point
+            settings.data_dir.rmdir()
     print("Deleted. `make run` starts afresh.")
     return 0
 

@@ -11,10 +11,11 @@ from supervisor.settings import ROOT
 
 @pytest.fixture
 def full_data_dir(tmp_path):
-    for name in ("postgres", "valkey", "mine"):
+    for name in ("postgres", "valkey", "features", "mine"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "file").write_text("")
-    (tmp_path / "secret_key").write_text("")
+    for name in ("secret_key", "supervisor.json"):
+        (tmp_path / name).write_text("")
     return tmp_path
 
 
@@ -41,13 +42,21 @@ def test_reset_deletes_nothing_unless_the_word_is_typed(full_data_dir, typed):
     assert done.returncode == 1
     assert "postgres               all projects, judgements, users and runs" in done.stdout
     assert "Nothing was deleted." in done.stdout
-    assert names(full_data_dir) == {"postgres", "valkey", "mine", "secret_key"}
+    assert names(full_data_dir) == {"postgres", "valkey", "features", "mine", "secret_key", "supervisor.json"}
 
 
 def test_reset_deletes_what_accord_made_and_nothing_else(full_data_dir):
     done = supervisor(full_data_dir, "reset", typed="reset\n")
     assert done.returncode == 0
-    assert names(full_data_dir) == {"mine"}
+    assert {path.name for path in full_data_dir.iterdir()} == {"mine"}
+
+
+def test_reset_leaves_no_directory_that_held_nothing_else(full_data_dir):
+    (full_data_dir / "mine" / "file").unlink()
+    (full_data_dir / "mine").rmdir()
+    assert supervisor(full_data_dir, "reset", typed="reset\n").returncode == 0
+    assert not full_data_dir.exists()
+    assert "There is nothing to delete." in supervisor(full_data_dir, "reset").stdout
 
 
 def test_manage_and_stop_say_when_nothing_runs(tmp_path):
