@@ -1,7 +1,9 @@
 """Signing in by e-mail and password, with guesses counted in the database: every web process sees the same count."""
 
+import math
 from datetime import timedelta
 
+from django.conf import settings
 from django.contrib.auth import authenticate
 from django.db import connection, transaction
 from django.http import HttpRequest
@@ -27,7 +29,7 @@ def check_credentials(*, request: HttpRequest, email: str, password: str) -> Use
         TooManyAttempts: this e-mail was tried too often from this address.
         Invalid: unknown e-mail, wrong password or a closed account; it does not say which.
     """
-    email, address = email.strip().lower()[:254], request.META.get("REMOTE_ADDR", "")[:45]
+    email, address = email.strip().lower()[:254], address_of(request)[:45]
     _count_attempt(email, address)
     user = authenticate(request, username=email, password=password)
     if not isinstance(user, User):
@@ -39,6 +41,19 @@ def check_credentials(*, request: HttpRequest, email: str, password: str) -> Use
     return user
 
 
+def address_of(request: HttpRequest) -> str:
+    """Where the request comes from: behind one of our own proxies, what that proxy says.
+
+    Without it everybody behind a proxy would share one address, and a stranger could lock the others out.
+    """
+    address: str = request.META.get("REMOTE_ADDR", "")
+    # From the right: what stands further left than our own proxies was written by the caller and may be invented.
+    forwarded = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",") if part.strip()]
+    while address in settings.TRUSTED_PROXIES and forwarded:
+        address = forwarded.pop()
+    return address
+
+
 @transaction.atomic
 def _count_attempt(email: str, address: str) -> None:
     """Count the attempt before the password is looked at: guesses sent at once are then counted too."""
@@ -46,8 +61,11 @@ def _count_attempt(email: str, address: str) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"sign-in {email} {address}"])
     mine = SignInAttempt.objects.filter(email=email, address=address)
     mine.filter(at__lt=now() - WINDOW).delete()
-    if mine.count() >= ATTEMPTS:
+    times = list(mine.order_by("at").values_list("at", flat=True))
+    if len(times) >= ATTEMPTS:
+        minutes = math.ceil((times[-ATTEMPTS] + WINDOW - now()) / timedelta(minutes=1))
         raise TooManyAttempts(
-            "Too many attempts for this e-mail. Wait 15 minutes, or ask an administrator for a new password."
+            f"Too many attempts for this e-mail from your address ({address or 'unknown'}). Wait {max(1, minutes)} "
+            f"minute{'s' if minutes > 1 else ''} and try again. From other addresses this e-mail can still sign in."
         )
     SignInAttempt.objects.create(email=email, address=address)

@@ -48,8 +48,30 @@ def test_a_wrong_password_and_an_unknown_e_mail_are_told_the_same(client, alice,
 def test_after_ten_failures_even_the_right_password_waits(client, alice, bob):
     for _ in range(ATTEMPTS):
         sign_in(client, password="wrong")
-    assert "Too many attempts" in sign_in(client).content.decode()
+    assert "Wait 15 minutes and try again" in sign_in(client).content.decode()
     assert sign_in(client, "bob@example.org").status_code == 302
+
+
+def test_failures_from_one_address_lock_nobody_out_at_another(client, alice):
+    for _ in range(ATTEMPTS):
+        sign_in(client, password="wrong")
+    assert "(127.0.0.1)" in sign_in(client).content.decode()
+    elsewhere = Client(REMOTE_ADDR="192.0.2.7")
+    assert sign_in(elsewhere).status_code == 302
+    # Nor does the success there set the guesser free.
+    assert "Too many attempts" in sign_in(client).content.decode()
+
+
+def test_behind_a_proxy_of_ours_the_address_is_the_one_it_tells_and_not_one_that_the_caller_invents(alice, settings):
+    settings.TRUSTED_PROXIES = ["127.0.0.1", "10.0.0.1"]
+    guesser = Client(headers={"X-Forwarded-For": "192.0.2.99, 192.0.2.8, 10.0.0.1"})
+    for _ in range(ATTEMPTS):
+        sign_in(guesser, password="wrong")
+    assert set(SignInAttempt.objects.values_list("address", flat=True)) == {"192.0.2.8"}
+    assert sign_in(Client(headers={"X-Forwarded-For": "192.0.2.7"})).status_code == 302
+    settings.TRUSTED_PROXIES = []
+    sign_in(guesser, password="wrong")
+    assert SignInAttempt.objects.filter(address="127.0.0.1").exists()
 
 
 def test_failures_older_than_the_window_are_forgotten(client, alice, settings):
