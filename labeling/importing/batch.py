@@ -16,7 +16,7 @@ from accounts.errors import Conflict
 from labeling.importing.copying import cell, copy_rows, json_of, json_text, references_checked_by_caller
 from labeling.importing.records import Record
 from labeling.models import Item, ItemKind, ItemResponse, Project, Prompt, Response, ResponseOrigin, SelectionPolicy
-from labeling.services.items import response_key
+from labeling.services.items import draw_overlap, response_key
 
 _TABLES = [model._meta.db_table for model in (Prompt, Response, Item, ItemResponse)]
 _ORIGIN = ResponseOrigin.IMPORT.value
@@ -132,13 +132,21 @@ class BatchWriter:
         )
         item_ids = _draw_ids(Item, len(pairs))
         is_random = project.selection_policy == SelectionPolicy.RANDOM
-        slots = f"{project.overlap}\t{project.overlap}\tf\t{cell(project.selection_policy)}\t1\t{moment}"
+        rest = f"f\t{cell(project.selection_policy)}\t1\t{moment}"
+        plain = f"{project.overlap}\t{project.overlap}\t{rest}"
+
+        def slots() -> str:
+            if not project.extra_overlap_percent:
+                return plain
+            overlap = draw_overlap(project)
+            return f"{overlap}\t{overlap}\t{rest}"
+
         copy_rows(
             Item._meta.db_table,
             _ITEM_COLUMNS,
             (
                 f"{item_id}\t{project.pk}\t{prompt_id}\t{ItemKind.COMPARISON.value}\t{key}\t"
-                f"{self._draw.random() if is_random else 0}\t{slots}"
+                f"{self._draw.random() if is_random else 0}\t{slots()}"
                 for item_id, (key, (prompt_id, _, _)) in zip(item_ids, pairs.items(), strict=True)
             ),
         )

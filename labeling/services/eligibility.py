@@ -34,8 +34,11 @@ def check_open(*, is_paused: bool, is_archived: bool) -> None:
         raise ProjectClosed("This project is paused. What you have judged is kept; come back when it goes on.")
 
 
-def check_eligible(terms: Terms, *, project_id: int, annotator_id: int) -> None:
+def check_eligible(terms: Terms, *, project_id: int, annotator_id: int, in_hand: int = 0) -> None:
     """Refuse a person who may judge, but not here or not now.
+
+    Args:
+        in_hand: how many items the person is about to judge already.
 
     Raises:
         ProjectClosed, NotEligible, CapReached
@@ -48,11 +51,14 @@ def check_eligible(terms: Terms, *, project_id: int, annotator_id: int) -> None:
         raise NotEligible(f"This project needs people with {needed}. Ask a manager if that is you.")
     if terms.cap_per_day:
         midnight = localtime(now()).replace(hour=0, minute=0, second=0, microsecond=0)
-        if _judged(project_id, annotator_id, terms.cap_per_day, since=midnight) >= terms.cap_per_day:
+        if _judged(project_id, annotator_id, terms.cap_per_day, since=midnight) + in_hand >= terms.cap_per_day:
             raise CapReached(
                 f"You have judged {terms.cap_per_day} items here today: that is the day's limit. Thank you."
             )
-    if terms.cap_per_person and _judged(project_id, annotator_id, terms.cap_per_person) >= terms.cap_per_person:
+    if (
+        terms.cap_per_person
+        and _judged(project_id, annotator_id, terms.cap_per_person) + in_hand >= terms.cap_per_person
+    ):
         raise CapReached(
             f"You have judged {terms.cap_per_person} items here: that is all that one person may. Thank you."
         )

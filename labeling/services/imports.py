@@ -17,6 +17,7 @@ from labeling.importing.rows import Row
 from labeling.importing.tables import Columns
 from labeling.models import Project
 from labeling.services.content_lock import lock_content
+from labeling.services.items import default_rules, fill_items, makes_pairs_in_order
 from labeling.services.queue import restart_queue
 
 BATCH_LINES = 2_000
@@ -70,7 +71,8 @@ def import_rows(
 
     One transaction: when the rows break off, nothing was imported and the same file can be sent again. What is there
     already is counted as a duplicate. The first two responses of a row become an Item; the project's policy decides
-    where it goes in the queue.
+    where it goes in the queue. A project of another kind, or whose policy looks at the answers, has its items made of
+    all that is there when the last row is stored.
 
     Args:
         on_reject: also told of each rejected row, however many there are.
@@ -81,13 +83,16 @@ def import_rows(
     check_can(by, Permission.MANAGE_PROJECTS)
     lock_content(project.pk, alone=True)
     report = ImportReport()
-    writer = BatchWriter(project=project, source=source[:60], make_items=make_items)
+    simple = makes_pairs_in_order(project)
+    writer = BatchWriter(project=project, source=source[:60], make_items=make_items and simple)
     with rare_collections():
         for batch in one_ahead(_batches(rows, report, on_reject)):
             writer.write(batch)
     if writer.items_made:
         restart_queue(project)
     report.created, report.duplicates, report.items_made = writer.created, writer.duplicates, writer.items_made
+    if make_items and not simple and report.created:
+        report.items_made = fill_items(project, default_rules(project))
     record_event(
         "records imported", by=by, subject=project,
         created=report.created, duplicates=report.duplicates, rejected=report.rejected_count, items=report.items_made,

@@ -140,6 +140,27 @@ def make_items(*, project: Project, by: Membership, **rules: Any) -> int:
     check_can(by, Permission.MANAGE_PROJECTS)
     wanted = ItemRules(**{"kind": design_of(project).kind} | rules)
     wanted.check()
+    made = fill_items(project, wanted)
+    told: dict[str, Any] = {"kind": wanted.kind, "policy": wanted.policy, "items_per_prompt": wanted.items_per_prompt}
+    record_event("items made", by=by, subject=project, made=made, **told)
+    return made
+
+
+def default_rules(project: Project) -> ItemRules:
+    """What becomes an item when nobody says: a pair or a ranking a prompt, or each answer by itself."""
+    kind = design_of(project).kind
+    many = kind_of(kind).most == 1
+    return ItemRules(kind=kind, policy=project.selection_policy, items_per_prompt=50 if many else 1)
+
+
+def makes_pairs_in_order(project: Project) -> bool:
+    """Whether the first two answers of a row make its item, without a look at the others."""
+    policy = project.selection_policy
+    return design_of(project).kind == ItemKind.COMPARISON and policy != SelectionPolicy.LENGTH_BALANCED
+
+
+def fill_items(project: Project, wanted: ItemRules) -> int:
+    """Fill up each prompt to what the rules want; the caller has a transaction."""
     lock_content(project.pk, alone=True)
     usable = Q(responses__withdrawn_at=None)
     if wanted.models:
@@ -162,8 +183,6 @@ def make_items(*, project: Project, by: Membership, **rules: Any) -> int:
         made += _fill(project, batch, wanted, policies()[wanted.policy])
     if made:
         restart_queue(project)
-    told: dict[str, Any] = {"kind": wanted.kind, "policy": wanted.policy, "items_per_prompt": wanted.items_per_prompt}
-    record_event("items made", by=by, subject=project, made=made, **told)
     return made
 
 

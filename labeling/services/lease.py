@@ -95,7 +95,9 @@ def _try_lease(place: dict[str, Any], *, patiently: bool = False) -> tuple[int |
             row = cursor.fetchone()
         found = dict(zip(("cursor", "minutes", "epoch", "rank", "item"), row[:5], strict=True))
         terms = Terms(*row[5:])
-        check_eligible(terms, project_id=place["project"], annotator_id=place["annotator"])
+        check_eligible(
+            terms, project_id=place["project"], annotator_id=place["annotator"], in_hand=len(place["beside"])
+        )
         place |= {"tags": terms.tags, "minutes": found["minutes"]}
         if patiently:
             found |= {"rank": float("-inf"), "item": 0}

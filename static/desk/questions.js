@@ -23,6 +23,7 @@ const chose = (radio, again) => {
   say(radio.dataset.meaning);
   announce(`${radio.dataset.meaning}. ${isAnswered() ? "Press again or Enter to send." : ""}`);
   mark();
+  if (!isAnswered()) current()?.scrollIntoView({ block: "nearest" });
   draftSoon();
 };
 

@@ -79,3 +79,15 @@ class Api:
     def send(self, path: str, lines: bytes, **headers: str) -> Any:
         """An upload of NDJSON."""
         return self.client.post(f"/api/v1{path}", lines, content_type="application/x-ndjson", headers=headers)
+
+
+@pytest.fixture
+def add_texts() -> Callable[..., None]:
+    """One prompt with four answers, and no item."""
+    texts = ["Boil it for ten minutes.", "Ask a cook.", "It depends on the egg.", "Ten minutes, then cold water."]
+
+    def add(project: Project, by: Membership) -> None:
+        line = {"prompt": "How long do I boil an egg?", "responses": [{"text": text} for text in texts]}
+        import_records(project=project, by=by, lines=[json.dumps(line).encode()], make_items=False)
+
+    return add

@@ -18,6 +18,11 @@ class Verdict:
     word: str
     meaning: str  # in full, for the screen reader and the live region
 
+    @property
+    def side(self) -> str:
+        """Where the button stands: with A's, with B's, between them, or apart."""
+        return "both" if self.value.startswith("both") else "tie" if self.value == "tie" else self.value[0]
+
 
 def verdicts(design: Mapping[str, Any]) -> list[Verdict]:
     """From left to right as the keys lie under the hands: A's, about equal, B's; then both good and both bad."""
