@@ -39,6 +39,13 @@ class BrokenUpload(LabelingError):
     code = "broken_upload"
 
 
+class BrokenExport(LabelingError):
+    """A download cannot be finished. It has begun: what tells the reader is that it ends too early."""
+
+    http_status = 500
+    code = "broken_export"
+
+
 class LengthNeeded(LabelingError):
     http_status = 411
     code = "length_needed"

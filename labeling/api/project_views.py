@@ -26,10 +26,30 @@ from labeling.api.serializers import (
     ProjectSerializer,
 )
 from labeling.api.streams import body_chunks
+from labeling.exporting.filters import read_filter
 from labeling.importing import bounded_lines
+from labeling.kinds import NAMES
 from labeling.models import Project
 from labeling.services.exports import FORMATS
 
+CONTENT_TYPES = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}
+FILTERS = [
+    OpenApiParameter("kind", OpenApiTypes.STR, enum=list(NAMES), description="Judgements of this kind alone."),
+    OpenApiParameter("since", OpenApiTypes.DATETIME, description="Made at this moment or later; a day will do."),
+    OpenApiParameter("until", OpenApiTypes.DATETIME, description="Made before this moment."),
+    OpenApiParameter("annotator", OpenApiTypes.STR, many=True, description="Of these, by their names in an export."),
+    OpenApiParameter(
+        "min_agreement",
+        OpenApiTypes.FLOAT,
+        description="Of items with two or more judgements, of whose pairs this share (0 to 1) agree.",
+    ),
+    OpenApiParameter("after", OpenApiTypes.INT, description="Judgements with a higher id than this one."),
+    OpenApiParameter(
+        "anonymous",
+        OpenApiTypes.BOOL,
+        description="true: without annotator, reason, active time and time of day. Else annotators have pseudonyms.",
+    ),
+]
 BEFORE = OpenApiParameter("before", OpenApiTypes.INT, description="`next` of the page before.")
 
 
@@ -158,12 +178,16 @@ class ProjectExport(APIView):
 
     @extend_schema(
         operation_id="projects_export",
-        parameters=[OpenApiParameter("format", OpenApiTypes.STR, enum=list(FORMATS), default="jsonl")],
+        parameters=[OpenApiParameter("format", OpenApiTypes.STR, enum=list(FORMATS), default="jsonl"), *FILTERS],
         responses={(200, "application/x-ndjson"): OpenApiTypes.BINARY},
     )
     def get(self, request: Request, project_id: int) -> StreamingHttpResponse:
-        """Stream the counted judgements. "preference" leaves out ties and both bad: neither answer is better there."""
+        """Stream the counted judgements, in the order of their ids.
+
+        "preference" leaves out where neither answer is better. A download that broke off is gone on with by `after`:
+        the id of the last judgement that has arrived with all of its rows.
+        """
         project, wanted = project_of(request, project_id), request.query_params.get("format", "jsonl")
-        blocks = services.iter_export(project=project, format=wanted, by=member_of(request))
-        content_type = "text/csv; charset=utf-8" if wanted == "csv" else "application/x-ndjson"
-        return StreamingHttpResponse(blocks, content_type=content_type)
+        limits = read_filter(request.query_params, request.query_params.getlist("annotator"))
+        blocks = services.iter_export(project=project, format=wanted, by=member_of(request), limits=limits)
+        return StreamingHttpResponse(blocks, content_type=CONTENT_TYPES.get(wanted, "application/x-ndjson"))

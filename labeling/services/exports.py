@@ -1,98 +1,124 @@
 """Counted judgements as files for other tools."""
 
-from collections.abc import Callable, Iterator
+import json
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from accounts.audit import record_event
 from accounts.errors import Invalid
 from accounts.models import Membership
 from accounts.permissions import Permission, check_can
+from labeling import exporting
+from labeling.exporting.filters import ExportFilter
+from labeling.exporting.kind_export import Column, KindExport
+from labeling.exporting.piping import through
+from labeling.exporting.selecting import columns_of, json_rows, table_rows, training_rows
+from labeling.kinds import NAMES, kind_of
+from labeling.kinds.design import design_of
 from labeling.models import Project
-from labeling.services.json_rows import in_blocks, stream_csv, stream_json
+from labeling.services.json_rows import copy_csv, copy_json
 from labeling.services.pseudonyms import pseudonyms_of
 
-_FROM = """
-FROM labeling_comparison c
-JOIN labeling_item i ON i.id = c.item_id
-JOIN labeling_prompt p ON p.id = i.prompt_id
-JOIN labeling_response a ON a.id = c.response_a_id
-JOIN labeling_response b ON b.id = c.response_b_id
-JOIN unnest(%s::bigint[], %s::text[]) AS who(id, name) ON who.id = c.annotator_id
-WHERE c.project_id = %s AND c.retracted_at IS NULL AND NOT c.is_surplus
-"""
-
-_JSONL = f"""
-SELECT json_build_object(
-    'judgement_id', c.id, 'item_id', c.item_id, 'prompt_id', p.id, 'external_id', p.external_id, 'source', p.source,
-    'held_out', p.held_out, 'prompt', p.messages, 'response_a', a.text, 'response_b', b.text,
-    'model_a', a.model_name, 'model_b', b.model_name, 'version_a', a.version_id, 'version_b', b.version_id,
-    'choice', c.choice, 'strength', c.strength, 'reason', c.reason, 'flags', c.flags, 'active_ms', c.active_ms,
-    'annotator', who.name, 'policy', i.policy, 'propensity', i.propensity, 'metadata', p.metadata,
-    'created_at', c.created_at) {_FROM} ORDER BY c.id
-"""  # noqa: S608 - put together from this file's own text alone
-
-_ANSWER = "json_build_array(json_build_object('role', 'assistant', 'content', {}))"
-_BETTER = _ANSWER.format("CASE c.choice WHEN 'a' THEN a.text ELSE b.text END")
-_WORSE = _ANSWER.format("CASE c.choice WHEN 'a' THEN b.text ELSE a.text END")
-
-_PREFERENCE = f"""
-SELECT json_build_object('prompt', p.messages, 'chosen', {_BETTER}, 'rejected', {_WORSE},
-                         'margin', c.strength::float8)
-{_FROM} AND c.choice IN ('a', 'b') ORDER BY c.id
-"""  # noqa: S608
-
-_KTO = f"""
-SELECT json_build_object('prompt', p.messages, 'completion', {_ANSWER.format("side.text")}, 'label', side.is_good)
-{
-    _FROM.replace(
-        "WHERE",
-        '''CROSS JOIN LATERAL (VALUES (1, a.text, c.choice = 'a'), (2, b.text, c.choice = 'b'))
-                           AS side(place, text, is_good) WHERE''',
-    )
-}
-AND c.choice <> 'tie' ORDER BY c.id, side.place
-"""  # noqa: S608
-
-_SFT = f"""
-SELECT json_build_object('prompt', p.messages, 'completion', {_BETTER}) {_FROM} AND c.choice IN ('a', 'b') ORDER BY c.id
-"""  # noqa: S608
-
-# A spreadsheet runs a cell that begins like this; the quote makes it text.
-_CELL = "CASE WHEN {0} ~ '^[-=+@\\t\\r]' THEN '''' || {0} ELSE {0} END AS {1}"
-_CSV = f"""
-SELECT c.id AS judgement_id, c.item_id, p.id AS prompt_id, {_CELL.format("p.external_id", "external_id")},
-       {_CELL.format("(p.messages -> -1 ->> 'content')", "last_turn")}, {_CELL.format("a.text", "response_a")},
-       {_CELL.format("b.text", "response_b")}, c.choice, c.strength, {_CELL.format("c.reason", "reason")},
-       {_CELL.format("c.flags::text", "flags")}, c.active_ms, who.name AS annotator, i.policy,
-       i.propensity, c.created_at {_FROM} ORDER BY c.id
-"""  # noqa: S608
-
-_Format = Callable[[list[Any]], Iterator[bytes]]
-FORMATS: dict[str, _Format] = {
-    "jsonl": lambda values: in_blocks(stream_json(_JSONL, values)),
-    "preference": lambda values: in_blocks(stream_json(_PREFERENCE, values)),
-    "kto": lambda values: in_blocks(stream_json(_KTO, values)),
-    "sft": lambda values: in_blocks(stream_json(_SFT, values)),
-    "csv": lambda values: in_blocks(stream_csv(_CSV, values), end=b""),
-}
+FORMATS = ("jsonl", "preference", "kto", "sft", "csv", "parquet")
+_PARQUET = Path(exporting.__file__).with_name("parquet_program.py")
+# A spreadsheet runs a cell that begins like this, the full-width signs among them; the quote makes it text.
+_CELL = "CASE WHEN {0} ~ '^[-=+@\\t\\r\\n＝＋－＠]' THEN '''' || {0} ELSE {0} END AS {1}"
 
 
-def iter_export(*, project: Project, format: str, by: Membership | None = None) -> Iterator[bytes]:
-    """The project's counted judgements, one row each, as they stand when the first block is asked for.
+def iter_export(
+    *, project: Project, format: str, by: Membership | None = None, limits: ExportFilter | None = None
+) -> Iterator[bytes]:
+    """The project's counted judgements as they stand when the first block is asked for, in the order of their ids.
 
     Args:
         format: "jsonl" (everything), "preference" (TRL: prompt, chosen, rejected as messages, and the strength as
-            margin; only where one is better), "kto" (each answer with a label; both bad is two bad ones, a tie says
-            nothing), "sft" (the better answers), "csv".
+            margin, 0 where nothing was said of it), "kto" (single answers with a label), "sft" (the better answers),
+            "csv" and "parquet" (a table of one kind).
         by: who takes them along; the audit trail then says so. None when Accord itself reads them.
+        limits: which of them, and how much is told of who made them.
 
     Raises:
         NotPermitted: the member may not export.
-        Invalid: an unknown format.
+        Invalid: an unknown format, or one that these kinds of judgement do not have.
     """
+    limits = limits or ExportFilter()
     if format not in FORMATS:
         raise Invalid(f"There is no export format {format[:40]!r}. Use one of {', '.join(FORMATS)}.")
     if by is not None:
         check_can(by, Permission.EXPORT)
-        record_event("judgements exported", by=by, subject=project, format=format)
-    return FORMATS[format]([*pseudonyms_of(project), project.pk])
+    kinds = [(name, export_of(name)) for name in ([limits.kind] if limits.kind else _kinds_in(project))]
+    _check(kinds, format, limits)
+    values = _values(project, kinds, limits)
+    if by is not None:
+        record_event("judgements exported", by=by, subject=project, format=format, **limits.told())
+    if format == "jsonl":
+        return copy_json(json_rows(kinds, limits), values)
+    if format in ("preference", "kto", "sft"):
+        return copy_json(training_rows(kinds, format, limits), values)
+    ((name, export),) = kinds
+    columns = columns_of(name, export, anonymous=limits.anonymous)
+    if format == "csv":
+        return copy_csv(table_rows(name, export, [_csv_cell(column) for column in columns], limits), values)
+    rows = f"SELECT row_to_json(r) FROM ({table_rows(name, export, [_plain_cell(each) for each in columns], limits)}) r"  # noqa: S608
+    schema = json.dumps([[column.name, column.type] for column in columns])
+    return through([sys.executable, "-I", str(_PARQUET), schema], copy_json(rows, values))
+
+
+def export_of(name: str) -> KindExport:
+    """What the kind says about its exports."""
+    export: KindExport = import_module(f"labeling.kinds.{name}.export").EXPORT
+    return export
+
+
+def _kinds_in(project: Project) -> list[str]:
+    """The kinds with judgements in the project; without any, the one that it asks for."""
+    found = [name for name in NAMES if kind_of(name).model._default_manager.filter(project=project).exists()]
+    return found or [design_of(project).kind]
+
+
+def _check(kinds: list[tuple[str, KindExport]], format: str, limits: ExportFilter) -> None:
+    words = " and ".join(f"{kind_of(name).word.lower()}s" for name, _ in kinds)
+    if format in ("csv", "parquet") and len(kinds) > 1:
+        raise Invalid(
+            f"The project holds {words}, and a table has room for one kind. Say which, as kind={kinds[0][0]}.",
+            fields={"kind": f"Use one of {', '.join(name for name, _ in kinds)}."},
+        )
+    if format in ("preference", "kto", "sft") and not any(getattr(export, format) for _, export in kinds):
+        raise Invalid(f"{words.capitalize()} cannot be read as {format}. Export them as jsonl, csv or parquet.")
+    if limits.min_agreement is not None and (without := [name for name, export in kinds if not export.vote]):
+        raise Invalid(
+            f"Agreement cannot be told of {kind_of(without[0]).word.lower()}s. Leave min_agreement out, or say kind.",
+            fields={"min_agreement": "Leave it out for this kind."},
+        )
+
+
+def _values(project: Project, kinds: list[tuple[str, KindExport]], limits: ExportFilter) -> dict[str, Any]:
+    people, names = pseudonyms_of(project)
+    known = dict(zip(names, people, strict=True))
+    if unknown := [name for name in limits.annotators if name not in known]:
+        why = f"Nobody here is called {unknown[0][:40]!r}. Use the names of an earlier export."
+        raise Invalid(why, fields={"annotator": why})
+    values: dict[str, Any] = {
+        "project": project.pk, "people": people, "names": names, "since": limits.since, "until": limits.until,
+        "after": limits.after, "min_agreement": limits.min_agreement,
+        "annotators": [known[name] for name in limits.annotators],
+    }  # fmt: skip
+    for name, export in kinds:
+        values |= export.parameters(design_of(project).kinds[name])
+    return values
+
+
+def _csv_cell(column: Column) -> str:
+    if column.type == "messages":
+        return _CELL.format(f"({column.sql} -> -1 ->> 'content')", "last_turn")
+    if column.type in ("text", "json"):
+        return _CELL.format(f"({column.sql})::text", column.name)
+    return f"{column.sql} AS {column.name}"
+
+
+def _plain_cell(column: Column) -> str:
+    """JSON of any shape is a text in a table."""
+    return f"{column.sql}{'::text' if column.type == 'json' else ''} AS {column.name}"

@@ -1,9 +1,11 @@
 """Rows that PostgreSQL itself writes as JSON, streamed: Python neither parses nor holds them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from django.db import connection
+
+BLOCK_BYTES = 64 * 1024
 
 
 def stream_json(select: str, values: Sequence[Any]) -> Iterator[bytes]:
@@ -14,17 +16,32 @@ def stream_json(select: str, values: Sequence[Any]) -> Iterator[bytes]:
             yield bytes(line).replace(b"\\\\", b"\\").rstrip(b"\n")
 
 
-def stream_csv(select: str, values: Sequence[Any]) -> Iterator[bytes]:
-    """A query as CSV with a header."""
-    with (
-        connection.cursor() as cursor,
-        cursor.cursor.copy(f"COPY ({select}) TO STDOUT (FORMAT csv, HEADER)", values) as copy,
-    ):
-        for line in copy:
-            yield bytes(line)
+def copy_json(select: str, values: Mapping[str, Any]) -> Iterator[bytes]:
+    """The rows of a query with one JSON column as blocks of lines: the quickest way for as many as there are."""
+    for block in _copy(f"COPY ({select}) TO STDOUT", values):
+        yield block.replace(b"\\\\", b"\\")
 
 
-def in_blocks(lines: Iterator[bytes], end: bytes = b"\n", size: int = 64 * 1024) -> Iterator[bytes]:
+def copy_csv(select: str, values: Mapping[str, Any]) -> Iterator[bytes]:
+    """A query as blocks of CSV, with a header."""
+    return _copy(f"COPY ({select}) TO STDOUT (FORMAT csv, HEADER)", values)
+
+
+def _copy(statement: str, values: Mapping[str, Any]) -> Iterator[bytes]:
+    with connection.cursor() as cursor, cursor.cursor.copy(statement, values) as copy:
+        block: list[memoryview | bytes] = []
+        size = 0
+        for row in copy:
+            block.append(row)
+            size += len(row)
+            if size >= BLOCK_BYTES:
+                yield b"".join(block)
+                block, size = [], 0
+        if block:
+            yield b"".join(block)
+
+
+def in_blocks(lines: Iterator[bytes], end: bytes = b"\n", size: int = BLOCK_BYTES) -> Iterator[bytes]:
     """Join lines to blocks that are worth a write."""
     block: list[bytes] = []
     length = 0

@@ -147,6 +147,7 @@ def test_preferences_for_trl_leave_out_where_neither_is_better(judged):
         sides = (comparison.response_a.text, comparison.response_b.text)
         better, worse = sides if comparison.choice == "a" else sides[::-1]
         assert row == {
+            "judgement_id": comparison.pk,
             "prompt": comparison.item.prompt.messages,
             "chosen": [{"role": "assistant", "content": better}],
             "rejected": [{"role": "assistant", "content": worse}],
