@@ -58,7 +58,10 @@ class Download:
     def go_on(self) -> None:
         """Raises: AccordError: it broke off; what has arrived is in the file."""
         have = self._file.tell()
-        headers = {"Range": f"bytes={have}-", "If-Range": self._mark} if have and self._mark else {}
+        # Not packed on the way: the places to go on from are counted in the bytes of the file.
+        headers = {"Accept-Encoding": "identity"}
+        if have and self._mark:
+            headers |= {"Range": f"bytes={have}-", "If-Range": self._mark}
         with self._http.stream(
             "GET", self._address, params=self._params, headers=headers, timeout=httpx.Timeout(READ_SECONDS, connect=10)
         ) as answer:
@@ -69,7 +72,6 @@ class Download:
             self._mark = answer.headers.get("ETag", "") if can_go_on else ""
             if length := answer.headers.get("Content-Length"):
                 self._meter.set(self._file.tell(), total=self._file.tell() + int(length), note="")
-            # Packed on the way or not: the bytes are counted and kept as they were before.
             for chunk in answer.iter_bytes():
                 self._file.write(chunk)
                 self._meter.set(self._file.tell(), note="")

@@ -19,8 +19,8 @@ from webhooks.signing import signature_header
 # All of an attempt: the name, the connection, the answer. Per-read limits alone would let a receiver drip for hours.
 ATTEMPT_SECONDS = 15.0
 CONNECT_SECONDS = 5.0
-# Senders stop beginning after so long; with the last attempt's time it stays below a claim's.
-SERIES_SECONDS = 30.0
+# After so long no further one is begun: others wait for this batch, and a claim lasts only so long.
+SERIES_SECONDS = 10.0
 ADDRESSES_TRIED = 3
 # So much of an answer is read, to use the connection again; what it says is not kept.
 ANSWER_BYTES = 64 * 1024

@@ -1,11 +1,13 @@
 """Events are rows of the transaction that they tell of."""
 
+import json
 from uuid import uuid4
 
 import pytest
 from django.db import transaction
 
 from accounts.models import Organisation
+from labeling.services import freeze_snapshot, import_records, lease_next, submit_comparison
 from models_registry.services import promote_version, roll_back
 from tests.models_registry.making import make_version, open_the_gate
 from tests.webhooks.making import tell
@@ -109,3 +111,16 @@ def test_the_end_of_a_run_is_told_with_how_it_ended_and_a_beginning_is_not(alice
         ("run.finished", follower.pk, "cancelled"),
     ]
     assert told[0]["data"]["error"] == "The disk is full."
+
+
+def test_a_frozen_snapshot_is_told_with_its_counts_and_the_same_one_again_is_not(alice, project, webhook):
+    line = {"prompt": "How long?", "responses": [{"text": "Three minutes."}, {"text": "Ask."}]}
+    import_records(project=project, by=alice, lines=[json.dumps(line).encode()])
+    assignment = lease_next(project=project, by=alice)
+    submit_comparison(assignment=assignment, by=alice, client_id=uuid4(), choice="a", strength=1)
+    told = WebhookDelivery.objects.filter(kind="snapshot.frozen")
+    snapshot = freeze_snapshot(project=project, by=alice)
+    freeze_snapshot(project=project, by=alice)
+    (row,) = told
+    assert row.payload["data"]["snapshot"] == snapshot.pk
+    assert row.payload["data"]["judgements"] == row.payload["data"]["annotators"] == 1

@@ -41,11 +41,15 @@ def change_webhook(*, webhook: Webhook, by: Membership, **changes: Any) -> Webho
         before = {name: getattr(stored, name) for name in changes}
         for name, value in changes.items():
             setattr(stored, name, value)
+        written = set(changes)
         if "url" in changes or changes.get("is_active"):
             stored.failure_streak, stored.failing_since, stored.resume_at = 0, None, None
+            written |= {"failure_streak", "failing_since", "resume_at"}
         if stored.is_active:
             stored.switched_off_at, stored.switched_off_why = None, ""
-        stored.save()
+            written |= {"switched_off_at", "switched_off_why"}
+        # No more than that: the sender counts failures meanwhile.
+        stored.save(update_fields=written)
         note_wanted(stored.organisation)
         changed = {name: [old, getattr(stored, name)] for name, old in before.items() if old != getattr(stored, name)}
         if changed:
