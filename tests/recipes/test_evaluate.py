@@ -98,6 +98,20 @@ def test_every_prompt_leaves_a_sample_to_look_at(tmp_path, options, snapshot):
         assert wanted.get(sample["verdict"], sample["probability"] == 0.5)
 
 
+def test_the_verdict_names_its_judge_and_carries_some_pairs_for_the_page(tmp_path, options, monkeypatch):
+    monkeypatch.setattr("training.recipes.evaluate.SHOWN_SAMPLES", 5)
+    monkeypatch.setattr("training.recipes.evaluate.SHOWN_CHARACTERS", 3)
+    evaluate(Run(tmp_path), Config(**options))
+    detail = measured(tmp_path)["win_rate"]["detail"]
+    assert detail["judge_kind"] == "independent_head"
+    assert f"on {detail['held_out_judgements']} held-out judgements" in detail["judge"]
+    assert len(detail["samples"]) == 5
+    assert all(len(sample[side]) <= 4 for sample in detail["samples"] for side in ("prompt", "policy", "parent"))
+    lengths = measured(tmp_path)["length_ratio"]["detail"]
+    medians = lengths["median_characters"]
+    assert lengths["of_medians"] == pytest.approx((1 + medians["policy"]) / (1 + medians["parent"]))
+
+
 def test_a_resumed_evaluation_keeps_the_answers_it_has(tmp_path, options):
     evaluate(Run(tmp_path), Config(**options))
     first = (tmp_path / "samples.jsonl").read_text()
@@ -110,6 +124,7 @@ def test_with_few_held_out_votes_the_verdict_says_who_judged(tmp_path, options, 
     config = Config(**options, least_judgements=1000, reward_model_dir=str(reward_dir / "model"))
     evaluate(Run(tmp_path), config)
     assert "the reward model itself" in measured(tmp_path)["win_rate"]["detail"]["judge"]
+    assert measured(tmp_path)["win_rate"]["detail"]["judge_kind"] == "reward_model"
 
 
 def test_with_neither_votes_nor_reward_model_there_is_no_verdict(tmp_path, options):

@@ -48,6 +48,15 @@ def test_bad_config_is_refused_with_a_sentence(tmp_path, text, sentence):
         load_config(Config, tmp_path / "config.json")
 
 
+def test_the_settings_that_a_run_works_with_are_told_with_their_defaults(tmp_path):
+    (tmp_path / "config.json").write_text('{"base_dir": "x", "steps": 5}')
+    Run(tmp_path).write_settings(load_config(Config, tmp_path / "config.json"))
+    settings = json.loads((tmp_path / "settings.json").read_text())
+    assert settings["steps"] == {"value": 5, "default": 3}
+    assert settings["rate"] == {"value": 0.1, "default": 0.1}
+    assert settings["base_dir"] == {"value": "x"}
+
+
 def test_missing_config_is_refused(tmp_path):
     with pytest.raises(BadConfig, match=r"no config\.json"):
         load_config(Config, tmp_path / "config.json")

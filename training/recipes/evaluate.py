@@ -31,6 +31,8 @@ from training.recipes.reward import Pairs, RewardModel
 from training.recipes.reward_model import JUDGEMENT_KEYS, measure
 from training.recipes.run import RecipeError, Run, main, write_atomically
 
+SHOWN_SAMPLES, SHOWN_CHARACTERS = 12, 1500
+
 
 @dataclass(frozen=True)
 class Config:
@@ -87,13 +89,21 @@ def evaluate(run: Run, config: Config) -> None:
     wins, consistent = judge_both_orders(judge, duels)
     run.log(2, 3, {"win_rate": float(wins.mean())}, stage="judge")
 
-    detail = {"judge": judge.name, "order_consistency": consistent, "pairs": len(duels)}
+    samples = _samples(duels, owners, wins, rows)
+    detail = {
+        "judge": judge.name,
+        "judge_kind": judge.kind,
+        "held_out_judgements": len(held_out),
+        "order_consistency": consistent,
+        "pairs": len(duels),
+        "samples": [_shortened(sample) for sample in samples[:SHOWN_SAMPLES]],
+    }
     evaluations = [evaluation("win_rate", float(wins.mean()), mean_interval(wins, owners), len(prompts), detail)]
     evaluations += _length_evaluations(answers)
     if trained is not None:
         train = Pairs.from_judgements(read_rows(snapshot / "train.jsonl", keys=JUDGEMENT_KEYS))
         evaluations += measure(trained, train, held_out)
-    _write_samples(run.directory / "samples.jsonl", duels, owners, wins, rows)
+    write_atomically(run.directory / "samples.jsonl", "".join(json.dumps(sample) + "\n" for sample in samples))
     run.log(3, 3, stage="judge")
     run.finish(artifacts={"samples": "samples.jsonl"}, figures={"prompts": len(prompts)}, evaluations=evaluations)
 
@@ -141,7 +151,7 @@ def choose_judge(config: Config, reader: FeatureReader, held_out: Pairs, trained
         return EndpointJudge(config.judge_url, config.judge_model)
     if len(held_out.decided()) >= config.least_judgements:
         model, _ = RewardModel.fit(reader, held_out)
-        return RewardJudge(model, f"independent head on {len(held_out)} held-out judgements")
+        return RewardJudge(model, f"independent head on {len(held_out)} held-out judgements", "independent_head")
     if trained is None:
         raise RecipeError(
             f"There are only {len(held_out.decided())} held-out judgements that prefer an answer and no reward model; "
@@ -152,6 +162,7 @@ def choose_judge(config: Config, reader: FeatureReader, held_out: Pairs, trained
 
 def _length_evaluations(answers: dict[str, list[list[str]]]) -> list[dict[str, Any]]:
     """Mean characters of both, and the ratio: a policy that won by writing more should be seen to."""
+    medians = {side: float(np.median([len(text) for texts in of for text in texts])) for side, of in answers.items()}
     lengths = {side: np.array([np.mean([len(t) for t in texts]) for texts in of]) for side, of in answers.items()}
     prompts = range(len(lengths["policy"]))
 
@@ -159,7 +170,16 @@ def _length_evaluations(answers: dict[str, list[list[str]]]) -> list[dict[str, A
         return float((1 + lengths["policy"][rows].mean()) / (1 + lengths["parent"][rows].mean()))
 
     found = [
-        evaluation("length_ratio", ratio(np.arange(len(prompts))), cluster_bootstrap(ratio, prompts), len(prompts))
+        evaluation(
+            "length_ratio",
+            ratio(np.arange(len(prompts))),
+            cluster_bootstrap(ratio, prompts),
+            len(prompts),
+            {
+                "of_medians": (1 + medians["policy"]) / (1 + medians["parent"]),
+                "median_characters": medians,
+            },
+        )
     ]
     for side, of_prompt in lengths.items():
 
@@ -173,13 +193,11 @@ def _length_evaluations(answers: dict[str, list[list[str]]]) -> list[dict[str, A
     return found
 
 
-def _write_samples(path: Path, duels: list[Duel], owners: list[int], wins: Floats, rows: list[dict[str, Any]]) -> None:
-    """The first pair of each prompt, for people to look at."""
-    lines: dict[int, str] = {}
+def _samples(duels: list[Duel], owners: list[int], wins: Floats, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The first pair of each prompt, for people to look at: not chosen by how it ended."""
+    samples: dict[int, dict[str, Any]] = {}
     for (prompt, ours, theirs), owner, win in zip(duels, owners, wins, strict=True):
-        if owner in lines:
-            continue
-        line = {
+        sample = {
             "prompt_id": rows[owner]["prompt_id"],
             "prompt": prompt,
             "policy": ours,
@@ -187,8 +205,17 @@ def _write_samples(path: Path, duels: list[Duel], owners: list[int], wins: Float
             "probability": round(float(win), 4),
             "verdict": "policy" if win > 0.5 else "parent" if win < 0.5 else "tie",
         }
-        lines[owner] = json.dumps(line) + "\n"
-    write_atomically(path, "".join(lines.values()))
+        samples.setdefault(owner, sample)
+    return list(samples.values())
+
+
+def _shortened(sample: dict[str, Any]) -> dict[str, Any]:
+    """The last turn of the prompt alone, and long texts cut: this goes into the database with the evaluation."""
+    texts = sample | {"prompt": sample["prompt"][-1]["content"]}
+    for name in ("prompt", "policy", "parent"):
+        if len(texts[name]) > SHOWN_CHARACTERS:
+            texts[name] = texts[name][:SHOWN_CHARACTERS] + "…"
+    return texts
 
 
 if __name__ == "__main__":

@@ -39,6 +39,10 @@ class Judge(Protocol):
     def name(self) -> str:
         """For the evaluation's detail."""
 
+    @property
+    def kind(self) -> str:
+        """What pages explain it by: `independent_head`, `reward_model` or `endpoint`."""
+
     def __call__(self, duels: Sequence[Duel]) -> Floats:
         """P(the first answer wins), one a duel."""
 
@@ -49,6 +53,7 @@ class RewardJudge:
 
     model: RewardModel
     name: str
+    kind: str = "reward_model"
 
     def __call__(self, duels: Sequence[Duel]) -> Floats:
         return self.model.preference([(p, first) for p, first, _ in duels], [(p, second) for p, _, second in duels])
@@ -64,6 +69,10 @@ class EndpointJudge:
     @property
     def name(self) -> str:
         return self.model
+
+    @property
+    def kind(self) -> str:
+        return "endpoint"
 
     def __call__(self, duels: Sequence[Duel]) -> Floats:
         key = os.environ.get("ACCORD_JUDGE_KEY")

@@ -61,8 +61,9 @@ def reward_model(run: Run, config: Config) -> None:
     # The held-out answers in the same pass: batches of one length are larger that way.
     reader.read(train.first + train.second + held_out.first + held_out.second, progress=progress)
     model, figures = RewardModel.fit(reader, train)
-    run.log(1, 1, figures, stage="fit")
     evaluations = measure(model, train, held_out)
+    _log_learning_curve(run, reader, train, held_out, evaluations)
+    run.log(1, 1, figures, stage="fit")
     for entry in evaluations:
         print(f"{entry['metric']}: {entry['value']:.3f} ({entry['low']:.3f} to {entry['high']:.3f}, n = {entry['n']})")
 
@@ -72,6 +73,21 @@ def reward_model(run: Run, config: Config) -> None:
     replace_directory(partial, run.model)
     figures |= {"train_votes": len(train), "held_out_votes": len(held_out), "tokens_per_second": speeds[-1]}
     run.finish(artifacts={"model": "model"}, figures=figures, evaluations=evaluations)
+
+
+def _log_learning_curve(
+    run: Run, reader: FeatureReader, train: Pairs, held_out: Pairs, of_all: list[dict[str, Any]]
+) -> None:
+    """Accuracy by how many votes were learnt from, in a fixed random order: does judging more still help?"""
+    order = np.random.default_rng(0).permutation(len(train))
+    for votes in sorted({len(train) // 8, len(train) // 4, len(train) // 2, len(train)}):
+        part = train.take(np.sort(order[:votes]))
+        if not of_all or not len(part.decided()):
+            continue
+        found = of_all if votes == len(train) else measure(RewardModel.fit(reader, part)[0], part, held_out)
+        accuracy, baseline = found[0], found[1]
+        curve = {"accuracy": accuracy["value"], "accuracy_low": accuracy["low"], "accuracy_high": accuracy["high"]}
+        run.log(votes, len(train), curve | {"length_baseline": baseline["value"]}, stage="learning curve")
 
 
 def measure(model: RewardModel, train: Pairs, held_out: Pairs) -> list[dict[str, Any]]:

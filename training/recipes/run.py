@@ -1,6 +1,7 @@
 """The contract between a recipe and whoever started it: one directory.
 
     config.json      in: the recipe's frozen dataclass; an unknown key is refused (exit code 2)
+    settings.json    every setting as the recipe uses it, defaults included: {name: {"value", "default"?}}
     metrics.jsonl    one line a step: step, total, seconds, figures, stage
     checkpoints/     what a second start of the same directory goes on from
     model/           the artifact
@@ -98,6 +99,15 @@ class Run:
             **more,
         }
         write_atomically(self.directory / "result.json", json.dumps(result, indent=1, allow_nan=False))
+
+    def write_settings(self, config: Any) -> None:
+        """Say with what this run works: a default that changes later must not change what is known of it."""
+        settings = {}
+        for field in dataclasses.fields(config):
+            settings[field.name] = {"value": getattr(config, field.name)}
+            if field.default is not dataclasses.MISSING:
+                settings[field.name]["default"] = field.default
+        write_atomically(self.directory / "settings.json", json.dumps(settings, indent=1))
 
     def read_metrics(self) -> list[dict[str, Any]]:
         if not self._metrics.exists():
@@ -200,7 +210,9 @@ def main(recipe: Callable[[Run, Config], None], cls: type[Config]) -> NoReturn:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:
         config = load_config(cls, directory / "config.json")
-        recipe(Run(directory), config)
+        run = Run(directory)
+        run.write_settings(config)
+        recipe(run, config)
     except RecipeError as problem:
         _fail(str(problem), problem.exit_code)
     except MemoryError:
