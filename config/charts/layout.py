@@ -10,6 +10,8 @@ from config.charts.scale import Scale, round_ticks, tick_text
 
 WIDTH, HEIGHT = 480, 240
 LEFT, RIGHT, TOP, BOTTOM = 54, 26, 12, 42
+# The left margin holds the y axis's title, a gap, the longest tick at 7 px a character, and a gap.
+TITLE_WIDTH, CHARACTER_WIDTH = 32, 7
 # Beyond this many points a line on 480 pixels gains nothing and the page grows: others are left out evenly.
 MAX_POINTS = 400
 MAX_TABLE_ROWS = 200
@@ -66,14 +68,15 @@ def lay_out(series: Sequence[dict[str, Any]]) -> Chart:
     ys = [value for _, points in named for point in points for value in point[1:] if value is not None]
     if not xs or not ys:
         return Chart()
-    x_marks = _time_ticks(min(xs), max(xs)) if is_time else _number_ticks(min(xs), max(xs), 5)
-    y_marks = _number_ticks(min(ys), max(ys), 5)
+    x_marks = _time_ticks(min(xs), max(xs)) if is_time else _number_ticks(xs)
+    y_marks = _number_ticks(ys)
+    left = max(LEFT, TITLE_WIDTH + CHARACTER_WIDTH * max(len(text) for _, text in y_marks))
     x_low, x_high = (min(xs), max(xs)) if is_time and min(xs) < max(xs) else (x_marks[0][0], x_marks[-1][0])
     if not is_time and min(xs) < max(xs):
         # The lines fill the width; the y axis keeps its round ends.
         x_low, x_high = min(xs), max(xs)
         x_marks = [mark for mark in x_marks if x_low <= mark[0] <= x_high]
-    x = Scale(x_low, x_high, LEFT, WIDTH - RIGHT)
+    x = Scale(x_low, x_high, left, WIDTH - RIGHT)
     y = Scale(y_marks[0][0], y_marks[-1][0], HEIGHT - BOTTOM, TOP)
     lines = [_line(name, index, points, x, y) for index, (name, points) in enumerate(named)]
     rows = [
@@ -88,6 +91,7 @@ def lay_out(series: Sequence[dict[str, Any]]) -> Chart:
         rows=rows[:MAX_TABLE_ROWS],
         rows_left_out=max(0, len(rows) - MAX_TABLE_ROWS),
         has_bands=any(line.band for line in lines),
+        left=left,
     )
 
 
@@ -130,8 +134,9 @@ def _line(name: str, index: int, points: list[Point], x: Scale, y: Scale) -> Lin
     )
 
 
-def _number_ticks(low: float, high: float, wanted: int) -> list[tuple[float, str]]:
-    values = round_ticks(low, high, wanted)
+def _number_ticks(figures: list[float]) -> list[tuple[float, str]]:
+    # Steps and counts are whole: half a step would be a mark for nothing.
+    values = round_ticks(min(figures), max(figures), whole=all(figure.is_integer() for figure in figures))
     return [(value, tick_text(value, values[1] - values[0])) for value in values]
 
 

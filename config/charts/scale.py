@@ -18,12 +18,12 @@ class Scale:
         return round(self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start), 1)
 
 
-def round_ticks(low: float, high: float, wanted: int = 5) -> list[float]:
-    """About `wanted` figures of 1, 2 or 5 times a power of ten that cover [low, high]."""
+def round_ticks(low: float, high: float, wanted: int = 5, *, whole: bool = False) -> list[float]:
+    """About `wanted` figures of 1, 2 or 5 times a power of ten that cover [low, high]; `whole`: no fractions."""
     if low == high:
-        pad = abs(low) / 10 or 1.0
+        pad = 1.0 if whole else abs(low) / 10 or 1.0
         low, high = low - pad, high + pad
-    rough = (high - low) / wanted
+    rough = max((high - low) / wanted, 1.0 if whole else 0.0)
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)

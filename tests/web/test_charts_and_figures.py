@@ -54,6 +54,21 @@ def test_ticks_are_round_and_cover_the_figures(low, high):
     assert len(set(texts)) == len(texts)
 
 
+def test_whole_figures_get_whole_ticks():
+    chart = lay_out([{"name": "loss", "points": [(step, 0.25 * step) for step in (1, 2, 3)]}])
+    assert [text for _, text in chart.x_ticks] == ["1", "2", "3"]
+    assert "0.5" in [text for _, text in chart.y_ticks]
+    assert [text for _, text in lay_out([{"name": "n", "points": [(4, 4)]}]).x_ticks] == ["3", "4", "5"]
+
+
+@pytest.mark.parametrize("size", [1, 0.00002, 123_456_789])
+def test_the_title_of_the_y_axis_has_room_beside_the_longest_tick(size):
+    chart = lay_out([{"name": "loss", "points": [(step, -size * step) for step in range(9)]}])
+    longest = max(len(text) for _, text in chart.y_ticks)
+    # Ticks end 8 before the axis; the turned title takes 6 to each side of 13.
+    assert chart.left - 8 - 7 * longest >= 13 + 6 + 2
+
+
 def test_every_mark_lies_on_the_paper():
     chart = lay_out([{"name": "loss", "points": [(step, 1 / (step + 1), 0.0, 2.0) for step in range(1000)]}])
     numbers = [float(number) for number in re.findall(r"-?\d+\.?\d*", chart.lines[0].path + chart.lines[0].band)]
