@@ -52,13 +52,15 @@ def _judge(term: Term, evaluation: Evaluation | None, compared_with: int | None)
         "term": term.title, "metric": term.metric, "bound": term.bound, "holds": False,
         "value": None, "low": None, "high": None, "n": None, "evaluation_id": None,
     }  # fmt: skip
+    if term.metric == WIN_RATE and compared_with is None:
+        return verdict | {"sentence": "It has neither parent nor base to be compared with."}
     if evaluation is None:
         return verdict | {"sentence": term.missing}
     verdict |= {
         "value": evaluation.value, "low": evaluation.low, "high": evaluation.high,
         "n": evaluation.n, "evaluation_id": evaluation.pk,
     }  # fmt: skip
-    if term.metric == WIN_RATE and (compared_with is None or evaluation.against_id != compared_with):
+    if term.metric == WIN_RATE and evaluation.against_id != compared_with:
         return verdict | {"sentence": "The win rate is not against the version's parent. Run an evaluation."}
     holds = evaluation.low > term.bound
     found = term.found.format(value=f"{evaluation.value * 100:.0f} %")

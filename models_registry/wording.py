@@ -1,19 +1,71 @@
-"""What metrics are called, for people."""
+"""What metrics are called, for people, and in what unit they are told."""
+
+from dataclasses import dataclass
+
+from models_registry.models import Evaluation
+
+
+@dataclass(frozen=True)
+class Metric:
+    """`unit`: share, points (of a hundred), characters, ratio, or "" for a bare number."""
+
+    name: str
+    meaning: str
+    unit: str
+
 
 _METRICS = {
-    "win_rate": ("Win rate", "share of held-out prompts on which its answer is preferred"),
-    "reward_model_accuracy": (
-        "Reward model accuracy",
-        "share of held-out judgements its reward model agrees with",
+    "win_rate": Metric("Win rate", "share of held-out prompts on which its answer is preferred", "share"),
+    "reward_model_accuracy": Metric(
+        "Reward model accuracy", "share of held-out judgements its reward model agrees with", "share"
     ),
-    "accuracy": ("Accuracy", "share of held-out judgements that it agrees with"),
+    "accuracy": Metric("Accuracy", "share of held-out judgements that it agrees with", "share"),
+    "length_baseline": Metric(
+        "Length alone", "share of held-out judgements that the length of the answers would tell", "share"
+    ),
+    "accuracy_over_length": Metric(
+        "Accuracy over length", "how much oftener the reward model agrees than length alone", "points"
+    ),
+    "reward_model_calibration_error": Metric(
+        "Calibration error", "how far the reward model's probabilities are from what people chose", "points"
+    ),
+    "length_ratio": Metric("Length of answers against the parent's", "mean length divided by the parent's", "ratio"),
+    "policy_length": Metric("Length of its answers", "mean", "characters"),
+    "parent_length": Metric("Length of its parent's answers", "mean", "characters"),
 }
 
 
+def _metric(metric: str) -> Metric:
+    return _METRICS.get(metric, Metric(metric.replace("_", " ").capitalize(), "", ""))
+
+
 def metric_name(metric: str) -> str:
-    return _METRICS.get(metric, (metric.replace("_", " ").capitalize(), ""))[0]
+    return _metric(metric).name
 
 
 def metric_meaning(metric: str) -> str:
     """What it measures, where there is a sentence for it."""
-    return _METRICS.get(metric, ("", ""))[1]
+    return _metric(metric).meaning
+
+
+def metric_value(found: Evaluation) -> str:
+    """With its unit: `66 %`, `+6 points`, `183 characters`."""
+    unit = _metric(found.metric).unit
+    return _number(found.value, unit) + _UNITS[unit]
+
+
+def metric_interval(found: Evaluation) -> str:
+    """`58 to 74 %`."""
+    unit = _metric(found.metric).unit
+    return f"{_number(found.low, unit)} to {_number(found.high, unit)}{_UNITS[unit]}"
+
+
+_UNITS = {"share": " %", "points": " points", "characters": " characters", "ratio": " ×", "": ""}
+
+
+def _number(value: float, unit: str) -> str:
+    if unit in ("share", "points"):
+        text = f"{value * 100:.0f}" if unit == "share" else f"{value * 100:.1f}"
+    else:
+        text = f"{value:.0f}" if unit == "characters" else f"{value:.2f}" if unit == "ratio" else f"{value:.3f}"
+    return text.replace("-", "−")

@@ -8,8 +8,9 @@ from accounts.decorators import MemberRequest, requires
 from accounts.paging import page_of
 from accounts.permissions import Permission
 from models_registry.models import ModelVersion, Stage
-from models_registry.services import gate_terms
+from models_registry.services import gate_terms, production_version
 from models_registry.services.lookup import SERVABLE
+from models_registry.without_gate import why_without_gate
 
 SERVING = (Stage.PRODUCTION, Stage.CANARY)
 
@@ -22,13 +23,14 @@ def version_list(request: MemberRequest, project_id: int) -> HttpResponse:
         ModelVersion.objects.for_member(request.member)
         .for_project(project_id)
         .select_related("parent")
-        .prefetch_related("evaluations")
+        .prefetch_related("evaluations", "promotions")
     )
     page = page_of(versions.exclude(stage__in=SERVING), before=request.GET.get("before"))
     serving = sorted(versions.in_stage(*SERVING), key=lambda version: SERVING.index(Stage(version.stage)))
     rows = (serving if page.is_first else []) + page.rows
+    production = production_version(project_id)
     for version in rows:
-        _look(version)
+        _look(version, production)
     return render(request, "models_registry/list.html", {"tab": "versions", "page": page, "rows": rows})
 
 
@@ -38,11 +40,12 @@ def version_summary(request: MemberRequest, project_id: int) -> HttpResponse:
     """For the project's overview: what answers now, and whether something better waits."""
     mine = ModelVersion.objects.for_member(request.member).for_project(project_id)
     newest = mine.policies().in_stage(Stage.CANDIDATE).prefetch_related("evaluations").first()
+    production = mine.filter(kind__in=SERVABLE, stage=Stage.PRODUCTION).first()
     if newest:
-        _look(newest)
+        _look(newest, production)
     context = {
         "project_id": project_id,
-        "production": mine.filter(kind__in=SERVABLE, stage=Stage.PRODUCTION).first(),
+        "production": production,
         "canary": mine.filter(kind__in=SERVABLE, stage=Stage.CANARY).first(),
         "newest": newest,
         "count": mine.count(),
@@ -58,8 +61,9 @@ def versions_of_snapshot(request: MemberRequest, snapshot_id: int) -> HttpRespon
     return render(request, "models_registry/of_snapshot.html", {"versions": made[:50]})
 
 
-def _look(version: ModelVersion) -> None:
+def _look(version: ModelVersion, production: ModelVersion | None) -> None:
     """Put the gate's state and the win rate onto the row."""
+    version.without_gate = why_without_gate(version, production=production)  # type: ignore[attr-defined]
     terms = gate_terms(version)
     version.gate_is_open = all(term["holds"] for term in terms)  # type: ignore[attr-defined]
     version.win_rate = terms[0] if terms[0]["value"] is not None else None  # type: ignore[attr-defined]

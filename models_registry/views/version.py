@@ -8,11 +8,13 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.decorators import MemberRequest, requires
 from accounts.permissions import Permission, can
 from accounts.refusals import shown_on
+from models_registry.evidence import evidence_of
 from models_registry.forms import ReasonForm, StepForm
 from models_registry.models import ModelVersion, Stage
-from models_registry.services import gate_terms, predecessor_of, promote_version, take_back
+from models_registry.services import gate_terms, predecessor_of, production_version, promote_version, take_back
 from models_registry.services.lookup import SERVABLE
 from models_registry.steps_offered import form_class, steps_of
+from models_registry.without_gate import why_without_gate
 
 
 def _mine(request: MemberRequest, version_id: int) -> ModelVersion:
@@ -31,13 +33,19 @@ def _page(
     request.project_id = version.project_id  # type: ignore[attr-defined]
     terms = gate_terms(version) if version.kind in SERVABLE else []
     serves = version.stage in (Stage.CANARY, Stage.PRODUCTION)
+    production = production_version(version.project_id)
+    evaluations = list(version.evaluations.select_related("against"))
     may_promote = can(request.member, Permission.PROMOTE)
     context = {
         "tab": "versions",
         "version": version,
         "terms": terms,
+        "measured": any(term["value"] is not None for term in terms),
         "gate_is_open": bool(terms) and all(term["holds"] for term in terms),
-        "evaluations": version.evaluations.select_related("against"),
+        "without_gate": why_without_gate(version, production=production),
+        "production": production,
+        "evaluations": evaluations,
+        "evidence": evidence_of(evaluations),
         "history": version.promotions.select_related("by", "verdict"),
         "children": version.children.all()[:50],
         "adapters": version.standing_on_it.all()[:50],

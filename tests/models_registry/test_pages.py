@@ -1,8 +1,11 @@
+from html import unescape
+
 import pytest
 from django.test import Client
 
+from models_registry.evidence import say_length
 from models_registry.models import ModelVersion
-from models_registry.services import judge_gate, promote_version
+from models_registry.services import judge_gate, promote_version, record_evaluation
 from tests.models_registry.making import make_version, open_the_gate
 
 
@@ -55,7 +58,7 @@ def test_the_page_tells_evaluations_with_their_intervals_and_offers_the_steps(br
     _, child = family
     open_the_gate(child)
     page = text_of(browser.get(f"/versions/{child.pk}/"))
-    assert "0.600 to 0.800" in page
+    assert "60 to 80 %" in page
     assert "70 % of held-out prompts (60 to 80 %, 100 cases): surely above 50 %." in page
     assert "not possible now" not in page
 
@@ -185,3 +188,77 @@ class TestApi:
                 content_type="application/json",
             )  # fmt: skip
             assert answer.status_code == 404
+
+
+def test_the_first_version_is_told_why_it_needs_no_gate_and_what_it_replaces(browser, alice, project, tmp_path):
+    first = make_version(alice, project.pk, tmp_path, kind="base", name="Base")
+    page = text_of(browser.get(f"/versions/{first.pk}/"))
+    assert "Not asked" in page
+    assert "project's first version needs no gate" in unescape(page)
+    assert "Nothing is in production yet: it is the first to answer." in page
+    for contradiction in ("Closed", "Run an evaluation", "is retired"):
+        assert contradiction not in page
+    promote_version(version=first, by=alice, to_stage="production", reason="the first")
+    for address in (f"/versions/{first.pk}/", f"/projects/{project.pk}/versions/"):
+        page = text_of(browser.get(address))
+        assert "Not asked" in page
+        assert "Closed" not in page
+    assert "without the gate: nothing was there that it could have been worse than" in text_of(
+        browser.get(f"/versions/{first.pk}/")
+    )
+    child = make_version(alice, project.pk, tmp_path, parent=first, base=first)
+    open_the_gate(child)
+    assert "Base, which is in production now, is retired" in text_of(browser.get(f"/versions/{child.pk}/"))
+    promote_version(version=child, by=alice, to_stage="production", reason="it wins")
+    page = text_of(browser.get(f"/versions/{child.pk}/"))
+    assert '<span class="badge good">Open</span>' in page
+    assert "Not asked" not in page
+
+
+@pytest.mark.parametrize(
+    ("detail", "words"),
+    [
+        ({"judge_kind": "independent_head", "held_out_judgements": 45}, "on the 45 held-out judgements of"),
+        ({"judge_kind": "reward_model"}, "for lack of held-out judgements"),
+        ({"judge_kind": "endpoint", "judge": "wise-9"}, "wise-9"),
+        ({"judge": "as it was called before"}, "as it was called before"),
+    ],
+)
+def test_the_page_names_who_prefers_and_warns_of_length(browser, family, detail, words):
+    _, child = family
+    named = {"reward_model": {"id": child.pk, "name": "Rewards v3", "snapshot": {"id": 5, "hash": "cafe" * 16}}}
+    sample = {
+        "prompt": "Rice?",
+        "policy": "Boil it.",
+        "parent": "<b>Steam</b>",
+        "verdict": "policy",
+        "probability": 0.8,
+    }
+    record_evaluation(
+        version=child, metric="win_rate", value=0.7, low=0.6, high=0.8, n=9,
+        detail=detail | named | {"snapshot": {"id": 6, "hash": "beef" * 16}, "samples": [sample]},
+    )  # fmt: skip
+    lengths = {"of_medians": 0.21, "median_characters": {"policy": 40.0, "parent": 190.0}}
+    record_evaluation(version=child, metric="length_ratio", value=0.3, low=0.2, high=0.4, n=9, detail=lengths)
+    record_evaluation(version=child, metric="accuracy_over_length", value=0.056, low=-0.01, high=0.1, n=80)
+    page = text_of(browser.get(f"/versions/{child.pk}/"))
+    assert words in page
+    assert "A judge that a policy was trained against flatters it" in page
+    assert "Its answers are a fifth as long as its parent's." in unescape(page)
+    assert "5.6 points" in page
+    assert "it may know no more than length" in page
+    assert "Boil it." in page
+    assert "<b>Steam" not in page
+    if detail.get("judge_kind") in ("independent_head", "reward_model"):
+        assert "Rewards v3" in page
+        assert "cafecafecafe" in page
+
+
+@pytest.mark.parametrize(
+    ("ratio", "said"),
+    [(1.0, ""), (0.5, ""), (2.0, ""), (0.34, "a third as long"), (0.02, "less than a tenth as long"),
+     (3.21, "3.2 times as long")],
+)  # fmt: skip
+def test_a_difference_of_length_is_told_when_it_is_large(ratio, said):
+    assert said in say_length(ratio)
+    assert bool(say_length(ratio)) == bool(said)
