@@ -17,17 +17,38 @@ UNITS = {
 ACRONYMS = {"Kl": "KL to the parent", "Lr": "Learning rate"}
 
 
+LEARNING = "learning curve: "
+
+
 @dataclass(frozen=True)
 class Chart:
     title: str
     unit: str
     # As {% line_chart %} takes them.
     series: list[dict[str, Any]]
+    x_label: str = "step"
 
 
 def draw_curves(curves: Curves) -> list[Chart]:
-    """One chart a figure; a figure with a single value is no curve."""
-    return [_chart(name, points) for name, points in curves.items() if len(points) > 1]
+    """What a reward model measures first; then one chart a figure. A figure with a single value is no curve."""
+    plain = {name: points for name, points in curves.items() if not name.startswith(LEARNING)}
+    return _learning_curve(curves) + [_chart(name, points) for name, points in plain.items() if len(points) > 1]
+
+
+def _learning_curve(curves: Curves) -> list[Chart]:
+    found = {name.removeprefix(LEARNING): points for name, points in curves.items() if name.startswith(LEARNING)}
+    if len(found.get("accuracy", [])) < 2:
+        return []
+    low, high = dict(found["accuracy_low"]), dict(found["accuracy_high"])
+    series = [
+        {
+            "name": "This reward model",
+            "points": [(votes, share, low[votes], high[votes]) for votes, share in found["accuracy"]],
+        },
+        {"name": "Length alone", "points": found["length_baseline"]},
+    ]
+    title = "Held-out judgements it agrees with, by how many it learnt from"
+    return [Chart(title, "share that agrees", series, x_label="judgements learnt from")]
 
 
 def _chart(name: str, points: list[tuple[float, float]]) -> Chart:

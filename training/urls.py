@@ -8,6 +8,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("runs/", runs.run_list, name="run-list"),
     path("runs/<int:run_id>/", runs.run_page, name="run"),
     path("runs/<int:run_id>/live", runs.run_live, name="run-live"),
+    path("runs/<int:run_id>/chain", runs.run_chain, name="run-chain"),
     path("runs/<int:run_id>/cancel", runs.run_cancel, name="run-cancel"),
     path("runs/<int:run_id>/retry", runs.run_retry, name="run-retry"),
     path("projects/<int:project_id>/runs/", runs.run_list, name="run-list"),

@@ -1,12 +1,16 @@
 """What people and programs see of runs: their own organisation's, with sentences, quickly."""
 
 import json
+import uuid
 
 import pytest
 from django.utils.timezone import now
 
 from accounts.tokens import create_token
+from models_registry.services import promote_version
+from tests.models_registry.making import make_version, open_the_gate
 from training import services
+from training.charts import draw_curves
 from training.metrics import POINTS, read_curves, read_progress
 from training.models import RunStatus, SamplingJob, TrainingRun
 
@@ -235,3 +239,75 @@ def test_progress_of_a_run_that_has_written_nothing_or_rubbish_is_nothing(tmp_pa
     (tmp_path / "metrics.jsonl").write_bytes(b'\xff\x00\n[1, 2]\n{"step": 1}\n')
     assert read_progress(tmp_path).total == 0
     assert read_curves(tmp_path) == {}
+
+
+def test_the_chain_beside_a_run_that_ended_is_asked_for_until_all_have_ended(client, alice, project, run):
+    chain = uuid.uuid4()
+    TrainingRun.objects.filter(pk=run.pk).update(status="succeeded", finished_at=now(), chain_id=chain)
+    other = services.create_run(project=project, by=alice, recipe="prepare_base", after=run, chain_id=chain)
+    _sign_in(client, alice)
+    page = client.get(f"/runs/{run.pk}/").content.decode()
+    assert f'hx-get="/runs/{run.pk}/chain"' in page
+    part = client.get(f"/runs/{run.pk}/chain", headers={"HX-Request": "true"}).content.decode()
+    assert "every 2s" in part
+    assert "<html" not in part
+    TrainingRun.objects.filter(pk=other.pk).update(status="succeeded", finished_at=now())
+    assert "every 2s" not in client.get(f"/runs/{run.pk}/").content.decode()
+
+
+def test_a_run_tells_every_setting_and_which_ones_were_changed(client, alice, run):
+    _sign_in(client, alice)
+    assert "they are listed when it has started" in client.get(f"/runs/{run.pk}/").content.decode()
+    settings = {
+        "revision": {"value": "main", "default": None}, "steps": {"value": 10, "default": 10},
+        "base_dir": {"value": "/somewhere"},
+    }  # fmt: skip
+    (run.directory / "settings.json").write_text(json.dumps(settings))
+    TrainingRun.objects.filter(pk=run.pk).update(started_at=now())
+    page = client.get(f"/runs/{run.pk}/").content.decode()
+    assert page.count(">changed<") == 1
+    assert page.index(">revision<") < page.index(">steps<")
+    assert "/somewhere" not in page
+
+
+def test_figures_are_told_by_their_names_and_the_inner_ones_apart(client, alice, run):
+    figures = {"train_votes": 240, "prior_precision_text": 55108.987, "loss": 1.23456}
+    TrainingRun.objects.filter(pk=run.pk).update(status="succeeded", finished_at=now(), result={"figures": figures})
+    _sign_in(client, alice)
+    page = client.get(f"/runs/{run.pk}/").content.decode()
+    assert "Judgements learnt from" in page
+    assert "1.23 nats a token" in page
+    assert page.index("55,109") > page.index("All figures")
+
+
+def test_a_reward_models_curve_is_its_accuracy_with_its_interval_beside_length_alone(run):
+    lines = [
+        {
+            "step": votes, "total": 40, "seconds": 1.0, "stage": "learning curve",
+            "figures": {"accuracy": 0.6, "accuracy_low": 0.5, "accuracy_high": 0.7, "length_baseline": 0.55},
+        }
+        for votes in (10, 20, 40)
+    ]  # fmt: skip
+    (run.directory / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    [chart] = draw_curves(read_curves(run.directory))
+    assert chart.series[0]["points"][0] == (10, 0.6, 0.5, 0.7)
+    assert chart.series[1]["points"][-1] == (40, 0.55)
+    assert chart.x_label == "judgements learnt from"
+
+
+def test_after_a_promotion_the_overview_offers_answers_of_the_new_version(client, alice, project, tmp_path, job):
+    old = make_version(alice, project.pk, tmp_path)
+    new = make_version(alice, project.pk, tmp_path, parent=old)
+    promote_version(version=old, by=alice, to_stage="production", reason="first")
+    finished = {"status": "succeeded", "finished_at": now(), "total": 1, "done": 1}
+    SamplingJob.objects.filter(pk=job.pk).update(version=old, **finished)
+    _sign_in(client, alice)
+    address = f"/projects/{project.pk}/sampling/progress"
+    assert "is in production now" not in client.get(address).content.decode()
+    open_the_gate(new)
+    promote_version(version=new, by=alice, to_stage="production", reason="better")
+    assert f"Write answers with {new.name}" in client.get(address).content.decode()
+    assert f"Write answers with {new.name}" not in client.get(f"{address}?at=desk").content.decode()
+    sent = {"version": new.pk, "responses_per_prompt": 2, "temperature": 0.9, "max_tokens": 96}
+    assert client.post(f"/projects/{project.pk}/sampling/start", sent).status_code == 302
+    assert SamplingJob.objects.latest("pk").version == new

@@ -7,6 +7,7 @@ from django.db import transaction
 
 from accounts.errors import AccordError
 from accounts.models import Membership
+from models_registry.gate_rule import WIN_RATE
 from models_registry.models import ModelVersion, Stage, VersionKind
 from models_registry.services import (
     judge_gate,
@@ -39,7 +40,7 @@ def register_result(*, run: TrainingRun, result: dict[str, Any]) -> None:
     inputs = input_versions(run)
     if run.recipe == Recipe.EVALUATE:
         version = inputs["version"]
-        _record(run, result, version)
+        _record(run, result, version, judges=inputs.get("reward_model"))
         judge_gate(version=version)
         return
     kind = KINDS[Recipe(run.recipe)]
@@ -63,7 +64,16 @@ def register_result(*, run: TrainingRun, result: dict[str, Any]) -> None:
         _serve_first_policy(run, version)
 
 
-def _record(run: TrainingRun, result: dict[str, Any], version: ModelVersion) -> None:
+def _record(
+    run: TrainingRun, result: dict[str, Any], version: ModelVersion, *, judges: ModelVersion | None = None
+) -> None:
+    # The recipe knows directories; people want to know by which version, and on which judgements, was judged.
+    named: dict[str, Any] = {}
+    if judges is not None:
+        named = {
+            "reward_model": {"id": judges.pk, "name": judges.name, "snapshot": _snapshot_of(judges)},
+            "snapshot": {"id": run.snapshot_id, "hash": run.snapshot.content_hash} if run.snapshot else None,
+        }
     for measured in result.get("evaluations", []):
         record_evaluation(
             version=version,
@@ -72,9 +82,13 @@ def _record(run: TrainingRun, result: dict[str, Any], version: ModelVersion) -> 
             low=measured["low"],
             high=measured["high"],
             n=measured["n"],
-            detail=measured.get("detail", {}),
+            detail=measured.get("detail", {}) | (named if measured["metric"] == WIN_RATE else {}),
             run_id=run.pk,
         )
+
+
+def _snapshot_of(version: ModelVersion) -> dict[str, Any] | None:
+    return {"id": version.snapshot_id, "hash": version.snapshot_hash} if version.snapshot_id else None
 
 
 def _serve_first_policy(run: TrainingRun, version: ModelVersion) -> None:

@@ -10,12 +10,15 @@ from accounts.decorators import MemberRequest, requires
 from accounts.paging import page_of
 from accounts.permissions import Permission
 from labeling.models import Project
-from models_registry.models import ModelVersion
+from models_registry.evidence import evidence_of
+from models_registry.models import Evaluation, ModelVersion
 from training import services
 from training.charts import draw_curves
 from training.metrics import read_curves, read_progress
 from training.models import RunStatus, TrainingRun
+from training.run_settings import read_settings
 from training.services.resolve_inputs import input_versions
+from training.wording import list_figures, say_figures
 
 
 @require_safe
@@ -47,6 +50,11 @@ def _live(run: TrainingRun) -> dict[str, Any]:
     }
 
 
+def _chain(run: TrainingRun) -> dict[str, Any]:
+    runs = list(TrainingRun.objects.filter(chain_id=run.chain_id).order_by("pk")) if run.chain_id else []
+    return {"chain": runs, "chain_unfinished": any(not each.is_finished for each in runs)}
+
+
 def _runs_ahead(run: TrainingRun) -> int:
     return int(TrainingRun.objects.filter(organisation=run.organisation_id, status=RunStatus.RUNNING).count())
 
@@ -56,14 +64,23 @@ def _runs_ahead(run: TrainingRun) -> int:
 def run_page(request: MemberRequest, run_id: int) -> HttpResponse:
     """One run: how far it is, its curves, what it stands on, what it made, and what went wrong."""
     run = _run(request, run_id)
-    context = _live(run) | {
-        "project": run.project,
-        "tab": "runs",
-        "inputs": input_versions(run),
-        "versions": ModelVersion.objects.for_member(request.member).filter(run_id=run.pk),
-        "chain": TrainingRun.objects.filter(chain_id=run.chain_id).order_by("pk") if run.chain_id else [],
-        "has_checkpoint": any((run.directory / "checkpoints").glob("*")),
-    }
+    measured = list(Evaluation.objects.for_member(request.member).filter(run_id=run.pk).select_related("against"))
+    context = (
+        _live(run)
+        | _chain(run)
+        | {
+            "project": run.project,
+            "tab": "runs",
+            "inputs": input_versions(run),
+            "versions": ModelVersion.objects.for_member(request.member).filter(run_id=run.pk),
+            "settings": read_settings(run),
+            "evidence": evidence_of(measured),
+            "measured": measured,
+            "figures": say_figures(run.result.get("figures", {})),
+            "all_figures": list_figures(run.result.get("figures", {})),
+            "has_checkpoint": any((run.directory / "checkpoints").glob("*")),
+        }
+    )
     return render(request, "training/run.html", context)
 
 
@@ -76,6 +93,14 @@ def run_live(request: MemberRequest, run_id: int) -> HttpResponse:
     if run.is_finished:
         response.headers["HX-Refresh"] = "true"
     return response
+
+
+@require_safe
+@requires(Permission.VIEW_RUNS)
+def run_chain(request: MemberRequest, run_id: int) -> HttpResponse:
+    """The other runs of the refresh, which go on after this one has ended."""
+    run = _run(request, run_id)
+    return render(request, "training/run.html#chain", {"run": run} | _chain(run))
 
 
 @require_POST

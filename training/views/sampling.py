@@ -9,6 +9,8 @@ from accounts.decorators import MemberRequest, requires, signed_in
 from accounts.permissions import Permission, can, check_can
 from accounts.refusals import shown_on
 from labeling.models import Project
+from models_registry.models import ModelVersion
+from models_registry.services import production_version
 from training import services
 from training.forms import SamplingForm
 from training.models import SamplingJob
@@ -24,9 +26,11 @@ def sampling_progress(request: MemberRequest, project_id: int) -> HttpResponse:
     jobs = SamplingJob.objects.filter(project=project).select_related("version", "after")
     at_desk = request.GET.get("at") == "desk"
     may_start = can(request.member, Permission.START_RUNS) and not at_desk
+    job = jobs.unfinished().order_by("pk").first() or jobs.order_by("-pk").first()
     context = {
         "project": project,
-        "job": jobs.unfinished().order_by("pk").first() or jobs.order_by("-pk").first(),
+        "job": job,
+        "outdated": _newer_than_answers(job) if can(request.member, Permission.VIEW_RUNS) and not at_desk else None,
         "at_desk": at_desk,
         "may_see": can(request.member, Permission.VIEW_RUNS) and not at_desk,
         "may_start": may_start,
@@ -34,6 +38,14 @@ def sampling_progress(request: MemberRequest, project_id: int) -> HttpResponse:
         "has_prompts": project.prompts.exists(),
     }
     return render(request, "training/sampling.html", context)
+
+
+def _newer_than_answers(job: SamplingJob | None) -> ModelVersion | None:
+    """What has gone into production since the answers were written; nothing of it can be judged yet."""
+    if job is None or not job.is_finished or job.version is None:
+        return None
+    production = production_version(job.project_id)
+    return production if production is not None and production.pk > job.version.pk else None
 
 
 @require_POST

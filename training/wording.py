@@ -1,0 +1,37 @@
+"""What the figures of a run's result are called, for people, and in what unit."""
+
+from typing import Any
+
+# Name and unit; figures that are not here are for who looks closely, and stand under "All figures".
+FIGURES = {
+    "demonstrations": ("Demonstrations", ""),
+    "train_votes": ("Judgements learnt from", ""),
+    "held_out_votes": ("Held-out judgements", ""),
+    "prompts": ("Held-out prompts answered", ""),
+    "steps": ("Steps", ""),
+    "loss": ("Loss at the end", "nats a token"),
+    "reward_start": ("Reward at the start", "deviations"),
+    "reward_end": ("Reward at the end", "deviations"),
+    "kl_nats_end": ("Distance from the parent at the end (KL)", "nats"),
+    "completion_tokens_start": ("Length of its answers at the start", "tokens"),
+    "completion_tokens_end": ("Length of its answers at the end", "tokens"),
+}
+
+
+def say_figures(figures: dict[str, Any]) -> list[tuple[str, str]]:
+    """The figures that anybody understands, in the order of the table above."""
+    known = [(name, figures[name]) for name in FIGURES if name in figures]
+    return [(FIGURES[name][0], f"{_say(value)} {FIGURES[name][1]}".strip()) for name, value in known]
+
+
+def list_figures(figures: dict[str, Any]) -> list[tuple[str, str]]:
+    """All of them under their own names, with four digits."""
+    return [(name, _say(value)) for name, value in sorted(figures.items())]
+
+
+def _say(value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    if float(value).is_integer():
+        return f"{value:,.0f}".replace("-", "−")
+    return (f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}").replace("-", "−")
