@@ -58,7 +58,23 @@
 
   document.querySelector(".tabs [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
 
-  const unreachable = (event) => event.detail.requestConfig?.verb !== "get" && announce("The server cannot be reached. Nothing was changed; try again in a moment.");
+  // What a page asks for by itself may fail in silence; then its figures are old, and the page says so until one comes.
+  const say = (text) => {
+    let note = document.getElementById("unreachable");
+    if (!note) {
+      note = document.createElement("p");
+      note.id = "unreachable";
+      note.className = "note warn";
+      document.getElementById("messages")?.append(note);
+    }
+    if (note.textContent !== text) note.textContent = text;
+  };
+  const unreachable = (event) => {
+    if (event.detail.requestConfig?.verb === "get") say("The server cannot be reached. What stands here may be old; it is tried again by itself.");
+    else announce("The server cannot be reached. Nothing was changed; try again in a moment.");
+  };
   document.addEventListener("htmx:sendError", unreachable);
   document.addEventListener("htmx:timeout", unreachable);
+  document.addEventListener("htmx:responseError", (event) => { if (event.detail.xhr.status >= 502) unreachable(event); });
+  document.addEventListener("htmx:afterRequest", (event) => { if (event.detail.successful) document.getElementById("unreachable")?.remove(); });
 })();
