@@ -7,6 +7,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
@@ -66,6 +67,13 @@ def api_exception_handler(exc: Exception, context: dict[str, Any]) -> Response |
     challenge = getattr(exc, "auth_header", None)
     headers = {"WWW-Authenticate": challenge} if challenge else None
     return Response(error_body(_CODES.get(status, "error"), message, fields), status=status, headers=headers)
+
+
+@csrf_exempt
+def nothing_at_this_address(request: HttpRequest) -> JsonResponse:
+    """The API's 404 for an address that it does not have."""
+    message = "The API has nothing at this address. GET /api/schema lists the addresses; none ends in a slash."
+    return JsonResponse(error_body("not_found", message), status=404)
 
 
 class ErrorMiddleware:

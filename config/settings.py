@@ -135,6 +135,12 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Projects, judgements, snapshots, runs and model versions. Token in `Authorization: Bearer`.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
+    # Fields of one name with different choices, or of two names with the same ones.
+    "ENUM_NAME_OVERRIDES": {
+        "StageEnum": "models_registry.models.Stage",
+        "VersionKindEnum": "models_registry.models.VersionKind",
+        "JudgementKindEnum": "labeling.kinds.NAMES",
+    },
 }
 
 BROKER_URL = env_str("BROKER_URL", "redis://127.0.0.1:6379/0")

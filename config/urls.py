@@ -1,8 +1,10 @@
 """Pages at /, the REST API at /api/v1."""
 
 from django.http import HttpRequest, HttpResponse
-from django.urls import include, path
+from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularAPIView
+
+from config.errors import nothing_at_this_address
 
 
 def health(request: HttpRequest) -> HttpResponse:
@@ -24,4 +26,6 @@ urlpatterns = [
     path("api/v1/", include("labeling.api.urls")),
     path("api/v1/", include("models_registry.api.urls")),
     path("api/v1/", include("training.api.urls")),
+    # A program is answered in JSON also where there is nothing.
+    re_path(r"^api/", nothing_at_this_address),
 ]

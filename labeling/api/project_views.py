@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.api.pages import page_of_rows
 from accounts.authentication import member_of
 from accounts.paging import page_of
 from accounts.permissions import Permission
@@ -61,7 +62,7 @@ def project_of(request: Request, project_id: int) -> Project:
 class ProjectList(APIView):
     required_permission = {"GET": Permission.VIEW_PROJECTS, "POST": Permission.MANAGE_PROJECTS}
 
-    @extend_schema(operation_id="projects_list", parameters=[BEFORE], responses=ProjectSerializer(many=True))
+    @extend_schema(operation_id="projects_list", parameters=[BEFORE], responses=page_of_rows(ProjectSerializer))
     def get(self, request: Request) -> Response:
         """Projects, newest first: `{"results", "next"}`."""
         page = page_of(Project.objects.for_member(member_of(request)), before=request.query_params.get("before"))

@@ -7,6 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.api.pages import page_of_rows
 from accounts.authentication import member_of
 from accounts.paging import page_of
 from accounts.permissions import Permission
@@ -22,7 +23,7 @@ class SnapshotList(APIView):
     @extend_schema(
         operation_id="snapshots_list",
         parameters=[OpenApiParameter("project", OpenApiTypes.INT, description="Only those of this project."), BEFORE],
-        responses=SnapshotSerializer(many=True),
+        responses=page_of_rows(SnapshotSerializer),
     )
     def get(self, request: Request) -> Response:
         """Snapshots, newest first: `{"results", "next"}`."""

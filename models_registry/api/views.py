@@ -7,6 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.api.pages import page_of_rows
 from accounts.authentication import member_of
 from accounts.paging import page_of
 from accounts.permissions import Permission
@@ -37,7 +38,7 @@ def _version(request: Request, version_id: int) -> ModelVersion:
 class VersionList(APIView):
     required_permission = Permission.VIEW_RUNS
 
-    @extend_schema(operation_id="versions_list", parameters=FILTERS, responses=VersionSerializer(many=True))
+    @extend_schema(operation_id="versions_list", parameters=FILTERS, responses=page_of_rows(VersionSerializer))
     def get(self, request: Request) -> Response:
         """Model versions, newest first: `{"results", "next"}`."""
         rows = ModelVersion.objects.for_member(member_of(request))

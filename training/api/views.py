@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.api.pages import page_of_rows
 from accounts.authentication import member_of
 from accounts.paging import page_of
 from accounts.permissions import Permission
@@ -40,12 +41,12 @@ def _page(request: Request, rows: Any, serializer: Any) -> Response:
 class RunList(APIView):
     required_permission = {"GET": Permission.VIEW_RUNS, "POST": Permission.START_RUNS}
 
-    @extend_schema(operation_id="runs_list", parameters=PAGING, responses=RunSerializer(many=True))
+    @extend_schema(operation_id="runs_list", parameters=PAGING, responses=page_of_rows(RunSerializer))
     def get(self, request: Request) -> Response:
         """Runs, newest first: `{"results", "next"}`."""
         return _page(request, TrainingRun.objects.for_member(member_of(request)), RunSerializer)
 
-    @extend_schema(operation_id="runs_create", request=NewRunSerializer, responses={201: RunSerializer(many=True)})
+    @extend_schema(operation_id="runs_create", request=NewRunSerializer, responses={201: page_of_rows(RunSerializer)})
     def post(self, request: Request) -> Response:
         """Start the whole refresh, or one recipe. Answers with the runs that were queued, the first one first."""
         member = member_of(request)
@@ -95,7 +96,7 @@ class RunRetry(APIView):
 class ProjectSample(APIView):
     required_permission = {"GET": Permission.VIEW_RUNS, "POST": Permission.START_RUNS}
 
-    @extend_schema(operation_id="sampling_list", parameters=PAGING[1:], responses=SamplingJobSerializer(many=True))
+    @extend_schema(operation_id="sampling_list", parameters=PAGING[1:], responses=page_of_rows(SamplingJobSerializer))
     def get(self, request: Request, project_id: int) -> Response:
         """The project's sampling jobs, newest first."""
         project = get_object_or_404(Project.objects.for_member(member_of(request)), pk=project_id)

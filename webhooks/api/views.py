@@ -7,6 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.api.pages import page_of_rows
 from accounts.authentication import member_of
 from accounts.paging import page_of
 from accounts.permissions import Permission
@@ -38,7 +39,7 @@ class WebhookView(APIView):
 
 
 class WebhookList(WebhookView):
-    @extend_schema(operation_id="webhooks_list", responses=WebhookSerializer(many=True))
+    @extend_schema(operation_id="webhooks_list", responses=page_of_rows(WebhookSerializer))
     def get(self, request: Request) -> Response:
         """All of the organisation's: `{"results", "next"}`."""
         rows = Webhook.objects.for_member(member_of(request))
@@ -96,7 +97,7 @@ class WebhookTest(WebhookView):
 
 
 class DeliveryList(WebhookView):
-    @extend_schema(operation_id="webhooks_deliveries", parameters=PAGING, responses=DeliverySerializer(many=True))
+    @extend_schema(operation_id="webhooks_deliveries", parameters=PAGING, responses=page_of_rows(DeliverySerializer))
     def get(self, request: Request, webhook_id: int) -> Response:
         """What was sent and what waits, newest first: `{"results", "next"}`. `state=dead`: the dead letters."""
         rows, state = webhook_of(request, webhook_id).deliveries.all(), request.query_params.get("state", "")
