@@ -84,12 +84,13 @@ class Client:
     def export_file(
         self, project: Project | int, path: str | Path, format: str = "jsonl", *, progress: Show = True, **filters: Any
     ) -> Path:
-        """Stream the judgements to a file, which is there when it is whole; a broken download goes on where it broke
-        off if the server can do that, and starts again otherwise.
+        """Stream the judgements to a file, which is there when it is whole.
+
+        A download that breaks goes on after the last judgement that has arrived whole; a table starts again.
 
         Args:
-            format: "jsonl" and those that the server names when it knows one not.
-            filters: of the API.
+            format: "jsonl", "preference", "kto", "sft", "csv" or "parquet".
+            filters: of the API: `kind`, `since`, `until`, `annotator`, `min_agreement`, `after`, `anonymous`.
         """
         return export_file(self._http, project, Path(path), format, progress=progress, filters=filters)
 

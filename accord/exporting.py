@@ -1,7 +1,10 @@
 """Downloads: into a file beside the wanted one, which takes its name when it is whole."""
 
+import json
+import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import date
 from pathlib import Path
 from typing import IO, Any
 
@@ -15,6 +18,9 @@ from accord.records import Project
 
 # The database may think for a while before the first row.
 READ_SECONDS = 600.0
+# One line a row, in the order of judgements, each with its id: what is missing can be asked for.
+_LINES = frozenset({"jsonl", "preference", "kto", "sft"})
+_BLOCK_BYTES = 256 * 1024
 
 
 def export_file(
@@ -23,20 +29,27 @@ def export_file(
     """See Client.export_file."""
     part = path.with_name(path.name + ".part")
     address = f"/api/v1/projects/{id_of(project)}/export"
-    params = {name: value for name, value in {"format": format, **filters}.items() if value is not None}
-    with Meter(progress, Progress(f"Exporting {path.name}", "B")) as meter, part.open("wb") as file:
-        download = Download(http, address, params, file, meter)
-        pauses = http.pauses()
+    asked = {name: _text(value) for name, value in {"format": format, **filters}.items() if value is not None}
+    with Meter(progress, Progress(f"Exporting {path.name}", "B")) as meter, part.open("w+b") as file:
+        pauses, params = http.pauses(), asked
         while True:
             had = file.tell()
             try:
-                download.go_on()
+                _fetch(http, address, params, file, meter)
                 break
             except AccordError as problem:
-                # Patience starts anew with everything that arrives.
+                if not (problem.code == "unreachable" or problem.status in AWAY):
+                    raise
+                if file.tell() > had:
+                    after = _cut_to_whole_judgements(file) if format in _LINES else None
+                    params = asked if after is None else {**asked, "after": after}
+                    if after is None:
+                        file.seek(0)
+                        file.truncate()
+                # Patience starts anew with everything that arrives, and that need not come again.
                 pauses = http.pauses() if file.tell() > had else pauses
                 pause = next(pauses)
-                if pause is None or not (problem.code == "unreachable" or problem.status in AWAY):
+                if pause is None:
                     raise
             meter.set(file.tell(), note="the connection broke; trying again")
             time.sleep(pause)
@@ -44,35 +57,45 @@ def export_file(
     return path
 
 
-class Download:
-    """One export, in as many requests as it takes.
+def _fetch(http: Http, address: str, params: dict[str, Any], file: IO[bytes], meter: Meter) -> None:
+    timeout = httpx.Timeout(READ_SECONDS, connect=10)
+    with http.stream("GET", address, params=params, timeout=timeout) as answer:
+        for chunk in answer.iter_bytes():
+            file.write(chunk)
+            meter.set(file.tell(), note="")
 
-    It goes on from where it broke off when the server has said that it can (`Accept-Ranges` with an `ETag`) and the
-    export is still the same; otherwise it starts again.
+
+def _cut_to_whole_judgements(file: IO[bytes]) -> int | None:
+    """Cut off what may be incomplete; the id of the last judgement that stays, None when there is none.
+
+    A judgement may have several rows, so that all rows of the last one that is seen go.
     """
+    last = None
+    for end, line in _lines_from_the_end(file):
+        judgement_id = int(json.loads(line)["judgement_id"])
+        if last is not None and judgement_id != last:
+            file.truncate(end)
+            file.seek(end)
+            return judgement_id
+        last = judgement_id
+    return None
 
-    def __init__(self, http: Http, address: str, params: dict[str, Any], file: IO[bytes], meter: Meter) -> None:
-        self._http, self._address, self._params, self._file, self._meter = http, address, params, file, meter
-        self._mark = ""
 
-    def go_on(self) -> None:
-        """Raises: AccordError: it broke off; what has arrived is in the file."""
-        have = self._file.tell()
-        # Not packed on the way: the places to go on from are counted in the bytes of the file.
-        headers = {"Accept-Encoding": "identity"}
-        if have and self._mark:
-            headers |= {"Range": f"bytes={have}-", "If-Range": self._mark}
-        with self._http.stream(
-            "GET", self._address, params=self._params, headers=headers, timeout=httpx.Timeout(READ_SECONDS, connect=10)
-        ) as answer:
-            if answer.status_code != httpx.codes.PARTIAL_CONTENT:
-                self._file.seek(0)
-                self._file.truncate()
-            can_go_on = answer.headers.get("Accept-Ranges") == "bytes"
-            self._mark = answer.headers.get("ETag", "") if can_go_on else ""
-            if length := answer.headers.get("Content-Length"):
-                self._meter.set(self._file.tell(), total=self._file.tell() + int(length), note="")
-            for chunk in answer.iter_bytes():
-                self._file.write(chunk)
-                self._meter.set(self._file.tell(), note="")
-            self._file.flush()
+def _lines_from_the_end(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+    """The whole lines, last one first, each with where it ends; what follows the last line's end is no line."""
+    start, tail, end = file.seek(0, os.SEEK_END), b"", None
+    while start > 0:
+        size = min(_BLOCK_BYTES, start)
+        start -= size
+        file.seek(start)
+        tail = file.read(size) + tail
+        while (at := tail.rfind(b"\n")) >= 0:
+            if end is not None:
+                yield end, tail[at + 1 :]
+            end, tail = start + at + 1, tail[:at]
+    if end is not None:
+        yield end, tail
+
+
+def _text(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, date) else value

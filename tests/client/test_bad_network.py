@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
 import pytest
@@ -14,7 +15,13 @@ from accord import AccordError, Client
 JUDGEMENT = {
     "id": 1, "assignment": 2, "client_id": str(uuid4()), "is_surplus": False, "created_at": "2026-11-21T10:00:00Z",
 }  # fmt: skip
-EXPORT = b"".join(b'{"judgement_id": %d}\n' % number for number in range(2000))
+# Three rows a judgement, some of them longer than what is read back at a time.
+LINES = [
+    (number, b'{"judgement_id":%d,"row":%d,"text":"%s"}\n' % (number, row, b"x" * (300_000 if number == 7 else number)))
+    for number in range(1, 200)
+    for row in range(3)
+]
+EXPORT = b"".join(line for _, line in LINES)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -49,18 +56,14 @@ class _Handler(BaseHTTPRequestHandler):
         return fault is not None
 
     def export(self, server: Any) -> None:
-        start, status = 0, 200
-        asked = self.headers.get("Range")
-        if server.resumes and asked and self.headers.get("If-Range") == server.mark:
-            start, status = int(asked.removeprefix("bytes=").rstrip("-")), 206
-        self.send_response(status)
-        if server.resumes:
-            self.send_header("Accept-Ranges", "bytes")
-            self.send_header("ETag", server.mark)
-        self.send_header("Content-Length", str(len(EXPORT) - start))
+        query = parse_qs(urlsplit(self.path).query)
+        after = int(query.get("after", ["0"])[0])
+        rows = b"".join(line for judgement_id, line in LINES if judgement_id > after)
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(rows)))
         self.end_headers()
         cut = server.cuts.pop(0) if server.cuts else None
-        self.wfile.write(EXPORT[start:cut])
+        self.wfile.write(rows[:cut])
         if cut is not None:
             self.close_connection = True
 
@@ -83,10 +86,14 @@ class Flaky(ThreadingHTTPServer):
         self.seen: list[Any] = []
         self.faults: list[Any] = []
         self.cuts: list[int] = []
-        self.resumes, self.mark = False, '"one"'
 
     def handle_error(self, *args: Any) -> None:
         pass
+
+
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch):
+    monkeypatch.setattr("accord.http.FIRST_PAUSE_SECONDS", 0.03)
 
 
 @pytest.fixture
@@ -144,7 +151,7 @@ def test_patience_ends_with_a_sentence(flaky):
         client.me()
     assert away.value.code == "unreachable"
     assert f"127.0.0.1:{flaky.server_port}" in away.value.message
-    assert 2 <= len(flaky.seen) <= 4
+    assert 3 <= len(flaky.seen) <= 8
 
 
 def test_a_server_that_is_no_accord_is_called_so(client, flaky):
@@ -159,38 +166,48 @@ def test_something_else_than_an_address_is_refused():
         Client("localhost:8000", "acc_x")
 
 
-def test_a_broken_download_goes_on_where_it_broke_off(client, flaky, tmp_path):
-    flaky.resumes, flaky.cuts = True, [1000, 20_000]
-    path = client.export_file(1, tmp_path / "all.jsonl", progress=False)
+@pytest.mark.parametrize("format", ["jsonl", "preference", "csv"])
+@pytest.mark.parametrize(
+    "cuts",
+    [
+        [1],  # nothing of use
+        [60],  # within the first judgement
+        [len(b"".join(line for number, line in LINES if number < 7)) + 310_000],  # within the long one
+        [400_000, 1000, 0, 500_000, 0],
+        [len(EXPORT) - 1],
+        [sum(len(line) for number, line in LINES if number < 100)],  # exactly between two
+    ],
+)
+def test_a_broken_download_goes_on_with_the_first_judgement_that_is_not_whole(client, flaky, tmp_path, cuts, format):
+    flaky.cuts = list(cuts)
+    path = client.export_file(1, tmp_path / "all.jsonl", format, progress=False)
     assert path.read_bytes() == EXPORT
-    asked = [headers.get("Range") for _, _, headers in flaky.seen]
-    assert asked == [None, "bytes=1000-", "bytes=20000-"]
+    assert len(flaky.seen) == len(cuts) + 1
+    went_on = ["after=" in address for _, address, _ in flaky.seen]
+    assert went_on[0] is False
+    if format == "csv" or cuts in ([1], [60]):
+        assert not any(went_on)
+    else:
+        assert went_on[1]
     assert not (tmp_path / "all.jsonl.part").exists()
 
 
-def test_a_download_starts_again_where_the_server_cannot_go_on(client, flaky, tmp_path):
-    flaky.cuts = [1000]
-    path = client.export_file(1, tmp_path / "all.jsonl", progress=False)
-    assert path.read_bytes() == EXPORT
-    assert len(flaky.seen) == 2
+def test_a_download_of_later_judgements_alone_starts_there_again(client, flaky, tmp_path):
+    flaky.cuts = [10, 2000]
+    path = client.export_file(1, tmp_path / "late.jsonl", after=150, annotator=["Ann", "Bob"], progress=False)
+    assert path.read_bytes() == b"".join(line for number, line in LINES if number > 150)
+    starts = [parse_qs(urlsplit(address).query)["after"] for _, address, _ in flaky.seen]
+    assert starts[:2] == [["150"], ["150"]]
+    assert int(starts[2][0]) > 150
+    assert parse_qs(urlsplit(flaky.seen[2][1]).query)["annotator"] == ["Ann", "Bob"]
 
 
-def test_a_download_starts_again_when_it_is_another_export_now(client, flaky, tmp_path):
-    flaky.resumes, flaky.cuts = True, [1000]
-
-    def change(progress: Any) -> None:
-        if progress.done >= 1000:
-            flaky.mark = '"two"'
-
-    path = client.export_file(1, tmp_path / "all.jsonl", progress=change)
-    assert path.read_bytes() == EXPORT
-
-
-def test_a_download_that_never_ends_is_given_up_and_leaves_no_file(flaky, tmp_path):
-    flaky.cuts = [1000] * 100
+@pytest.mark.parametrize(("format", "cuts"), [("jsonl", [1000] + [0] * 100), ("csv", [1000] * 100)])
+def test_a_download_that_never_ends_is_given_up_and_leaves_no_file(flaky, tmp_path, format, cuts):
+    flaky.cuts = cuts
     with (
         Client(f"http://127.0.0.1:{flaky.server_port}", "acc_x", patience_seconds=0.5) as client,
         pytest.raises(AccordError, match="unreachable"),
     ):
-        client.export_file(1, tmp_path / "all.jsonl", progress=False)
+        client.export_file(1, tmp_path / "all.jsonl", format, progress=False)
     assert not (tmp_path / "all.jsonl").exists()
