@@ -137,6 +137,10 @@ class Client:
         """Give the item back unjudged; it may come to you again."""
         self._judging(assignment, "release", idempotent=True)
 
+    def report(self, assignment: Assignment | int, note: str) -> None:
+        """Tell the manager that something is wrong with the item; judge or skip it all the same."""
+        self._judging(assignment, "report", json={"note": note})
+
     def draft(self, assignment: Assignment | int, draft: Mapping[str, Any]) -> None:
         """Keep what is written so far, for you on any device."""
         self._judging(assignment, "draft", json={"draft": dict(draft)}, idempotent=True)
