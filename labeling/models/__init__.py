@@ -5,6 +5,7 @@ from importlib import import_module
 from labeling import kinds
 from labeling.models.annotator_profile import AnnotatorProfile
 from labeling.models.assignment import Assignment
+from labeling.models.bulk_action import BulkAction, BulkChange
 from labeling.models.item import Item, ItemKind, ItemResponse, SelectionPolicy
 from labeling.models.project import Project
 from labeling.models.prompt import Prompt
@@ -25,6 +26,8 @@ from labeling.models.judgement import Judgement  # noqa: E402  # isort: skip
 __all__ = [
     "AnnotatorProfile",
     "Assignment",
+    "BulkAction",
+    "BulkChange",
     "Choice",
     "Comparison",
     "Correction",

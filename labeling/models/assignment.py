@@ -35,7 +35,7 @@ class Assignment(models.Model):
         EXPIRED = "expired", "Expired"
 
     # db_index=False, here and in the other models: a constraint's index begins with the column already.
-    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="assignments")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="assignments", db_index=False)
     item = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="assignments", db_index=False)
     annotator = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="assignments", db_index=False
@@ -73,6 +73,8 @@ class Assignment(models.Model):
                 condition=Q(state__in=["leased", "expired"]),
                 name="assignment_unfinished",
             ),
+            # The manager's queue: a project's items in one state, newest first, a page at a time.
+            models.Index(fields=["project", "state", "-item"], name="assignment_by_state"),
         ]
 
     def __str__(self) -> str:

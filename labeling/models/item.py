@@ -95,6 +95,10 @@ class Item(models.Model):
                 condition=Q(open_slots__gt=0, reopened=True),
                 name="item_queue_reopened",
             ),
+            models.Index(fields=["project", "-id"], name="item_by_project"),
+            models.Index(
+                fields=["project", "-id"], condition=Q(withdrawn_at__isnull=False), name="item_withdrawn_by_project"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -2,11 +2,13 @@
 
 from labeling.services.agreement import AgreementFigures, PairAgreement, measure_agreement
 from labeling.services.annotators import pause_annotator, profile_of, set_preferences, set_tags
+from labeling.services.bulk_actions import Order, act_on_items, carry_on, carry_on_unfinished, undo_action
 from labeling.services.expiry import expire_leases
 from labeling.services.exports import iter_export
 from labeling.services.figures import ProjectFigures, project_figures
 from labeling.services.holding import check_assigned, mark_shown, release, renew_lease, save_draft, skip_assignment
 from labeling.services.imports import ImportReport, import_records
+from labeling.services.item_candidates import count_items
 from labeling.services.items import ItemRules, change_overlap, make_item, make_items
 from labeling.services.judging import submit_comparison, submit_judgement
 from labeling.services.lease import Offer, lease_next, offer_next
@@ -30,11 +32,16 @@ __all__ = [
     "ImportReport",
     "ItemRules",
     "Offer",
+    "Order",
     "PairAgreement",
     "ProjectFigures",
+    "act_on_items",
     "archive_project",
+    "carry_on",
+    "carry_on_unfinished",
     "change_overlap",
     "check_assigned",
+    "count_items",
     "count_preferences",
     "create_project",
     "create_prompt",
@@ -67,6 +74,7 @@ __all__ = [
     "store_response",
     "submit_comparison",
     "submit_judgement",
+    "undo_action",
     "undo_last",
     "update_project",
 ]

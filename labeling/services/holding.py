@@ -44,7 +44,9 @@ def renew_lease(*, assignment: Assignment, by: Membership) -> Assignment:
     _refuse_closed(held)
     if held.state == State.EXPIRED:
         check_open(is_paused=bool(held.project.paused_at), is_archived=bool(held.project.archived_at))
-        held.slot = take_slot(held.item_id)
+        # A page left open must not take back what a manager gave to somebody else.
+        is_for_me = held.item.reserved_for_id in (None, by.user_id)
+        held.slot = take_slot(held.item_id) if is_for_me else None
         if held.slot is None:
             raise LeaseLost("Your time for this item ran out and others have taken it. A judgement is still kept.")
         held.state, held.closed_at = State.LEASED, None

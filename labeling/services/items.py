@@ -1,36 +1,24 @@
 """Items: sets of responses to judge, one by one or by rules."""
 
-import itertools
 import random
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any
 
-from django.contrib.postgres.aggregates import JSONBAgg
 from django.db import transaction
-from django.db.models import Count, F, Q
-from django.db.models.functions import JSONObject, Length
+from django.db.models import F
 
 from accounts.audit import record_event
 from accounts.errors import Invalid
 from accounts.models import Membership
 from accounts.permissions import Permission, check_can
-from labeling.kinds import NAMES, kind_of
+from labeling.kinds import kind_of
 from labeling.kinds.design import design_of
 from labeling.models import Item, ItemKind, ItemResponse, Project, Prompt, Response, SelectionPolicy
-from labeling.near_duplicates import are_near_duplicates
-from labeling.selection import Candidate, Policy, policies
+from labeling.selection import Policy, policies
 from labeling.services.content_lock import lock_content
+from labeling.services.item_candidates import candidates_of, known_keys, prompt_batches
+from labeling.services.item_rules import ItemRules, response_key
 from labeling.services.queue import restart_queue
-
-_BATCH = 500
-# Of one prompt's responses, so many sets are looked at: 9 of 20 would be 167,960.
-_MAX_CANDIDATES = 2000
-
-
-def response_key(response_ids: Iterable[int]) -> str:
-    """The identity of a set of responses: their ids, sorted."""
-    return ",".join(str(pk) for pk in sorted(response_ids))
 
 
 @transaction.atomic
@@ -87,44 +75,6 @@ def make_item(
     return item, made
 
 
-@dataclass(frozen=True)
-class ItemRules:
-    """Which sets of responses become items. The names are the API's."""
-
-    kind: str = ItemKind.COMPARISON
-    policy: str = "random"
-    items_per_prompt: int = 1
-    # Rankings alone: how many answers each shows.
-    responses_per_item: int = 4
-    # Leave out sets in which two answers say nearly the same in the same words.
-    skip_near_duplicates: bool = False
-    # Of these versions alone, or of these names of imported models; empty: of all.
-    models: Sequence[str] = field(default_factory=tuple)
-    # `metadata.language` and `metadata.skills` of the prompt become what an annotator must have.
-    require_from_metadata: bool = False
-
-    def check(self) -> None:
-        """Raises Invalid: an unknown name, or a number out of its range."""
-        fields: dict[str, str] = {}
-        if self.kind not in NAMES:
-            fields["kind"] = f"Use one of {', '.join(NAMES)}."
-        if self.policy not in policies():
-            fields["policy"] = f"Use one of {', '.join(policies())}."
-        if not 1 <= self.items_per_prompt <= 50:
-            fields["items_per_prompt"] = "Use a whole number from 1 to 50."
-        if not 3 <= self.responses_per_item <= 9:
-            fields["responses_per_item"] = "Use a whole number from 3 to 9."
-        if fields:
-            told = " ".join(f"{name}: {why}" for name, why in fields.items())
-            raise Invalid(f"Items cannot be made like this. {told}", fields=fields)
-
-    @property
-    def size(self) -> int:
-        """Responses per item."""
-        about = kind_of(self.kind)
-        return min(max(self.responses_per_item, about.fewest), about.most)
-
-
 @transaction.atomic
 def make_items(*, project: Project, by: Membership, **rules: Any) -> int:
     """Fill up each prompt of the project to so many items of a kind; return how many were made.
@@ -162,24 +112,8 @@ def makes_pairs_in_order(project: Project) -> bool:
 def fill_items(project: Project, wanted: ItemRules) -> int:
     """Fill up each prompt to what the rules want; the caller has a transaction."""
     lock_content(project.pk, alone=True)
-    usable = Q(responses__withdrawn_at=None)
-    if wanted.models:
-        usable &= Q(responses__model_name__in=list(wanted.models))
-    about = JSONObject(id="responses__pk", n=Length("responses__text"))
-    if wanted.skip_near_duplicates:
-        about = JSONObject(id="responses__pk", n=Length("responses__text"), text="responses__text")
-    prompts = (
-        Prompt.objects.filter(project=project)
-        .annotate(
-            found=JSONBAgg(about, filter=usable & Q(responses__isnull=False), order_by="responses__pk", default=[]),
-            count=Count("responses", filter=usable),
-        )
-        .filter(count__gte=wanted.size)
-        .order_by("pk")
-    )
     made = 0
-    rows = prompts.iterator(chunk_size=_BATCH)
-    while batch := list(itertools.islice(rows, _BATCH)):
+    for batch in prompt_batches(project, wanted):
         made += _fill(project, batch, wanted, policies()[wanted.policy])
     if made:
         restart_queue(project)
@@ -188,16 +122,13 @@ def fill_items(project: Project, wanted: ItemRules) -> int:
 
 def _fill(project: Project, prompts: Sequence[Prompt], rules: ItemRules, policy: Policy) -> int:
     chance = random.SystemRandom()
-    known: dict[int, set[str]] = {prompt.pk: set() for prompt in prompts}
-    standing = Item.objects.filter(prompt_id__in=known, kind=rules.kind)
-    for prompt_id, key in standing.values_list("prompt_id", "response_key"):
-        known[prompt_id].add(key)
+    known = known_keys(prompts, rules)
     items, sets = [], []
     for prompt in prompts:
         missing = rules.items_per_prompt - len(known[prompt.pk])
         if missing <= 0:
             continue
-        candidates = _candidates(prompt, rules, known[prompt.pk])
+        candidates = candidates_of(prompt, rules, known[prompt.pk])
         for place in policy.choose(candidates, missing, chance) if candidates else []:
             overlap = draw_overlap(project)
             sets.append(place.candidate.response_ids)
@@ -216,19 +147,6 @@ def _fill(project: Project, prompts: Sequence[Prompt], rules: ItemRules, policy:
         for position, response_id in enumerate(response_ids)
     )
     return len(items)
-
-
-def _candidates(prompt: Prompt, rules: ItemRules, known: set[str]) -> list[Candidate]:
-    found: list[dict[str, Any]] = prompt.found  # type: ignore[attr-defined]
-    candidates = []
-    for chosen in itertools.islice(itertools.combinations(found, rules.size), _MAX_CANDIDATES):
-        ids = tuple(response["id"] for response in chosen)
-        if response_key(ids) in known:
-            continue
-        if rules.skip_near_duplicates and are_near_duplicates([response["text"] for response in chosen]):
-            continue
-        candidates.append(Candidate(ids, tuple(response["n"] for response in chosen)))
-    return candidates
 
 
 def required_tags(metadata: dict[str, Any]) -> list[str]:

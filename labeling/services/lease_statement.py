@@ -72,6 +72,7 @@ WITH mine AS (
     -- Nothing new: a lease of this person's own that ran out, if the item still has a slot.
     SELECT a.id, a.item_id FROM labeling_assignment a JOIN labeling_item i ON i.id = a.item_id
     WHERE a.annotator_id = %(annotator)s AND a.project_id = %(project)s AND a.state = 'expired' AND i.open_slots > 0
+      AND coalesce(i.reserved_for_id, %(annotator)s) = %(annotator)s
       AND NOT EXISTS (SELECT FROM mine) AND (SELECT id FROM first_new) IS NULL
       AND (SELECT id FROM first_reopened) IS NULL
     ORDER BY i.priority * -1, i.id LIMIT 1 FOR NO KEY UPDATE OF a, i SKIP LOCKED

@@ -1,0 +1,52 @@
+"""Which sets of responses become items."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from accounts.errors import Invalid
+from labeling.kinds import NAMES, kind_of
+from labeling.models import ItemKind
+from labeling.selection import policies
+
+
+def response_key(response_ids: Iterable[int]) -> str:
+    """The identity of a set of responses: their ids, sorted."""
+    return ",".join(str(pk) for pk in sorted(response_ids))
+
+
+@dataclass(frozen=True)
+class ItemRules:
+    """Which sets of responses become items. The names are the API's."""
+
+    kind: str = ItemKind.COMPARISON
+    policy: str = "random"
+    items_per_prompt: int = 1
+    # Rankings alone: how many answers each shows.
+    responses_per_item: int = 4
+    # Leave out sets in which two answers say nearly the same in the same words.
+    skip_near_duplicates: bool = False
+    # Of these versions alone, or of these names of imported models; empty: of all.
+    models: Sequence[str] = field(default_factory=tuple)
+    # `metadata.language` and `metadata.skills` of the prompt become what an annotator must have.
+    require_from_metadata: bool = False
+
+    def check(self) -> None:
+        """Raises Invalid: an unknown name, or a number out of its range."""
+        fields: dict[str, str] = {}
+        if self.kind not in NAMES:
+            fields["kind"] = f"Use one of {', '.join(NAMES)}."
+        if self.policy not in policies():
+            fields["policy"] = f"Use one of {', '.join(policies())}."
+        if not 1 <= self.items_per_prompt <= 50:
+            fields["items_per_prompt"] = "Use a whole number from 1 to 50."
+        if not 3 <= self.responses_per_item <= 9:
+            fields["responses_per_item"] = "Use a whole number from 3 to 9."
+        if fields:
+            told = " ".join(f"{name}: {why}" for name, why in fields.items())
+            raise Invalid(f"Items cannot be made like this. {told}", fields=fields)
+
+    @property
+    def size(self) -> int:
+        """Responses per item."""
+        about = kind_of(self.kind)
+        return min(max(self.responses_per_item, about.fewest), about.most)
