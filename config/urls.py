@@ -27,5 +27,5 @@ urlpatterns = [
     path("api/v1/", include("models_registry.api.urls")),
     path("api/v1/", include("training.api.urls")),
     # A program is answered in JSON also where there is nothing.
-    re_path(r"^api/", nothing_at_this_address),
+    re_path(r"^api/", nothing_at_this_address, name="api-nothing"),
 ]

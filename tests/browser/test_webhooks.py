@@ -18,7 +18,12 @@ from webhooks.services.settle_delivery import switch_off
 
 def deliver() -> None:
     """In a thread of its own: Playwright's event loop runs in this one."""
-    thread = threading.Thread(target=lambda: (deliver_due(), connection.close()))
+
+    def send() -> None:
+        deliver_due()
+        connection.close()
+
+    thread = threading.Thread(target=send)
     thread.start()
     thread.join()
 

@@ -198,9 +198,14 @@ def test_many_senders_send_each_event_once(alice, webhook, receiver):
 def test_one_sender_works_at_a_time(alice, webhook, receiver):
     tell(alice)
     made: list[int] = []
+
+    def try_it() -> None:
+        made.append(deliver_due())
+        connection.close()
+
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(hashtextextended('webhook sender', 0))")
-        another = threading.Thread(target=lambda: (made.append(deliver_due()), connection.close()))
+        another = threading.Thread(target=try_it)
         another.start()
         another.join()
         cursor.execute("SELECT pg_advisory_unlock(hashtextextended('webhook sender', 0))")
