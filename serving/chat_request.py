@@ -2,6 +2,7 @@
 
 import json
 import math
+import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,6 +41,8 @@ class ChatRequest:
     model: str = ""
     stream: bool = False
     include_usage: bool = False
+    # The stored answer that the conversation goes on from, where it is known.
+    follows: uuid.UUID | None = None
 
 
 def read_chat_request(body: Any) -> ChatRequest:
@@ -84,7 +87,9 @@ def _are_same(given: Any, passing: Any) -> bool:
 
 
 def _messages(value: Any) -> list[dict[str, str]]:
-    if not isinstance(value, list) or not value:
+    if value == []:
+        raise BadRequest('`messages` is empty. Send at least one, such as [{"role": "user", "content": "Hello"}].')
+    if not isinstance(value, list):
         raise BadRequest('`messages` must be a list such as [{"role": "user", "content": "Hello"}].')
     messages = check_messages([_plain(message) for message in value])
     if sum(len(message["content"]) for message in messages) > MAX_PROMPT_CHARACTERS:

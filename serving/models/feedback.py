@@ -34,6 +34,8 @@ class Feedback(models.Model):
     attempted_at = models.DateTimeField(null=True, blank=True)
     settled_at = models.DateTimeField(null=True, blank=True)
     note = models.TextField(blank=True)
+    # A thumb that the same caller took back by another one on the same answer.
+    replaced_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects: ClassVar[Any] = FeedbackQuerySet.as_manager()

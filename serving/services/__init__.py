@@ -1,4 +1,11 @@
-from serving.services.answers import answer_now, close_answer, fail_or_fall_back, interrupt_answer, open_answer
+from serving.services.answers import (
+    answer_in_pieces,
+    answer_now,
+    close_answer,
+    fail_or_fall_back,
+    interrupt_answer,
+    open_answer,
+)
 from serving.services.feedback import record_feedback
 from serving.services.routing import Route, choose_route, served_projects
 from serving.services.settle import settle_feedback
@@ -6,6 +13,7 @@ from serving.services.sweep import sweep_feedback, sweep_unfinished
 
 __all__ = [
     "Route",
+    "answer_in_pieces",
     "answer_now",
     "choose_route",
     "close_answer",

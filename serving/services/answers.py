@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from collections.abc import Generator
 from typing import Any
 
 from django.conf import settings
@@ -11,7 +12,7 @@ from accounts.errors import AccordError
 from accounts.models import Membership
 from accounts.permissions import Permission, check_can
 from labeling.models import Project
-from models_registry.engine import complete, endpoint_of
+from models_registry.engine import Piece, endpoint_of, stream_now
 from serving.chat_request import ChatRequest
 from serving.models import ServedResponse
 from serving.services.routing import choose_route
@@ -32,7 +33,8 @@ def open_answer(*, project: Project, by: Membership, chat: ChatRequest) -> Serve
     route = choose_route(project=project, sticky_key=end_user or f"member {by.pk}")
     served: ServedResponse = ServedResponse.objects.create(
         organisation=by.organisation, project=project, version=route.version, stage=route.stage,
-        propensity=route.propensity, caller=by.user, end_user=end_user, messages=chat.messages, sampling=chat.sampling,
+        propensity=route.propensity, caller=by.user, end_user=end_user, messages=chat.messages,
+        sampling=chat.sampling | ({"follows": str(chat.follows)} if chat.follows else {}),
     )  # fmt: skip
     served.fallback = route.fallback
     return served
@@ -79,29 +81,55 @@ def fail_or_fall_back(served: ServedResponse, error: AccordError, *, text: str =
     return instead
 
 
-def answer_now(*, project: Project, by: Membership, chat: ChatRequest) -> ServedResponse:
-    """Answer in the foreground, as the gateway does: the same routing, the same record.
+def answer_in_pieces(
+    *, project: Project, by: Membership, chat: ChatRequest
+) -> Generator[str | ServedResponse, None, None]:
+    """Answer in the foreground, as the gateway does: the words as they are written and, last, the stored answer.
+
+    Leaving in the middle ends the engine's work, and stores what had been written.
 
     Raises:
         NotPermitted, NotServed: as open_answer.
-        EngineUnavailable, EngineTimeout, EngineNonsense, ArtifactDamaged: no answer; the failure is stored.
+        EngineUnavailable, EngineTimeout, EngineNonsense, ArtifactDamaged: no answer, or no more of it; this is stored.
     """
     served: ServedResponse | None = open_answer(project=project, by=by, chat=chat)
     while served is not None:
+        text, last = "", Piece()
         try:
-            [answer] = complete(endpoint_of(served.version), served.messages, **chat.sampling)
+            for piece in stream_now(endpoint_of(served.version), served.messages, **chat.sampling):
+                text, last = text + piece.text, _merge(last, piece)
+                if piece.text:
+                    yield piece.text
         except AccordError as error:
-            instead = fail_or_fall_back(served, error)
-            if instead is None:
+            served = fail_or_fall_back(served, error, text=text)
+            if served is None:
                 raise
-            served = instead
+        except GeneratorExit:
+            interrupt_answer(served, text=text)
+            raise
         else:
-            break
-    assert served is not None
-    return close_answer(
-        served, text=answer.text, finish_reason=answer.finish_reason, prompt_tokens=answer.prompt_tokens,
-        completion_tokens=answer.completion_tokens,
-    )  # fmt: skip
+            yield close_answer(
+                served, text=text, finish_reason=last.finish_reason, prompt_tokens=last.prompt_tokens,
+                completion_tokens=last.completion_tokens,
+            )  # fmt: skip
+            return
+
+
+def answer_now(*, project: Project, by: Membership, chat: ChatRequest) -> ServedResponse:
+    """The whole answer. Raises as answer_in_pieces."""
+    *_, served = answer_in_pieces(project=project, by=by, chat=chat)
+    assert isinstance(served, ServedResponse)
+    return served
+
+
+def _merge(known: Piece, piece: Piece) -> Piece:
+    """What the pieces so far say of the end: why, and the counts."""
+    return Piece(
+        "",
+        piece.finish_reason or known.finish_reason,
+        known.prompt_tokens if piece.prompt_tokens is None else piece.prompt_tokens,
+        known.completion_tokens if piece.completion_tokens is None else piece.completion_tokens,
+    )
 
 
 def _close(served: ServedResponse, status: str, **changes: Any) -> ServedResponse:

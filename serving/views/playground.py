@@ -1,75 +1,127 @@
 """The playground: the project's model as its users meet it, with the same routing, record and feedback."""
 
+import json
 import uuid
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from itertools import chain
 from typing import Any
 
-from django.http import HttpResponse
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseBase, HttpResponseRedirect, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.template.loader import render_to_string
+from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.decorators import MemberRequest, requires
+from accounts.errors import AccordError
 from accounts.permissions import Permission
 from accounts.refusals import shown_on
 from labeling.models import Project
 from models_registry.services import production_version
 from serving.chat_request import ChatRequest
+from serving.conversation import messages_after, own_answers, turn_of, turns_up_to
 from serving.forms import FeedbackForm, MessageForm
 from serving.models import ServedResponse
-from serving.services import answer_now, record_feedback
+from serving.services import answer_in_pieces, record_feedback
 from serving.views.common import project_of
 
 # Short answers: the person is waiting.
 SAMPLING = {"max_tokens": 256, "temperature": 0.7}
+TEMPLATE = "serving/playground.html"
+# What the page's script sends when it wants the words as they are written.
+STREAM_HEADER = "X-Accord-Stream"
+Part = str | ServedResponse
 
 
 def _context(project: Project, **more: Any) -> dict[str, Any]:
     return {"project": project, "tab": "playground", "client_id": uuid.uuid4()} | more
 
 
+def _address(project: Project, served: ServedResponse) -> str:
+    return f"{reverse('playground', args=[project.pk])}?at={served.pk}"
+
+
 @require_safe
 @requires(Permission.USE_ENDPOINT)
 def playground(request: MemberRequest, project_id: int) -> HttpResponse:
-    """An empty conversation."""
-    project = project_of(request.member, project_id)
-    context = _context(project, form=MessageForm(), production=production_version(project.pk))
-    return render(request, "serving/playground.html", context)
+    """An empty conversation, or with `?at=` the person's own one up to that answer."""
+    return _page(request, project_of(request.member, project_id), request.GET.get("at", ""))
+
+
+def _page(
+    request: MemberRequest, project: Project, at: str, *, form: MessageForm | None = None, status: int = 200
+) -> HttpResponse:
+    last = _own(request, project, at) if at else None
+    context = _context(
+        project,
+        turns=turns_up_to(last, own_answers(request.member, project)) if last else [],
+        at=last,
+        form=form or MessageForm(initial={"after": last.pk if last else None}),
+        production=production_version(project.pk),
+    )
+    return render(request, TEMPLATE, context, status=status)
+
+
+def _own(request: MemberRequest, project: Project, at: str) -> ServedResponse:
+    try:
+        pk = uuid.UUID(at)
+    except ValueError:
+        pk = uuid.UUID(int=0)
+    found: ServedResponse = get_object_or_404(own_answers(request.member, project).select_related("version"), pk=pk)
+    return found
 
 
 @require_POST
 @requires(Permission.USE_ENDPOINT)
-def send(request: MemberRequest, project_id: int) -> HttpResponse:
-    """The next turn: the message, the answer, and the form for the one after."""
+def send(request: MemberRequest, project_id: int) -> HttpResponseBase:
+    """The next turn: to the page's script as it is written; without a script, the page with the whole answer."""
     project = project_of(request.member, project_id)
-    form = MessageForm(request.POST)
+    form, streams = MessageForm(request.POST), STREAM_HEADER in request.headers
+    after = form.data.get("after", "")
     if form.is_valid():
+        last = _own(request, project, after) if after else None
         message = {"role": "user", "content": form.cleaned_data["message"]}
         chat = ChatRequest(
-            messages=[*_before(request, project, form.cleaned_data["after"]), message], sampling=SAMPLING
+            messages=[*messages_after(last), message], sampling=SAMPLING, follows=last.pk if last else None
         )
+        pieces = answer_in_pieces(project=project, by=request.member, chat=chat)
         with shown_on(form):
-            served = answer_now(project=project, by=request.member, chat=chat)
-            context = _context(
-                project, message=message["content"], served=served, form=MessageForm(initial={"after": served.pk})
-            )
-            return render(request, "serving/playground.html#turn", context)
-    return render(request, "serving/playground.html#refused", _context(project, form=form), status=422)
+            # Up to the first words everything can still be refused with a status.
+            first = next(pieces)
+            if streams:
+                lines = _lines(request, project, first, pieces)
+                headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+                return StreamingHttpResponse(lines, content_type="application/x-ndjson", headers=headers)
+            *_, served = first, *pieces
+            assert isinstance(served, ServedResponse)
+            return HttpResponseRedirect(_address(project, served))
+    if streams:
+        return render(request, f"{TEMPLATE}#refused", _context(project, form=form), status=422)
+    return _page(request, project, after, form=form, status=422)
 
 
-def _before(request: MemberRequest, project: Project, after: uuid.UUID | None) -> list[dict[str, str]]:
-    """The conversation so far: the person's own, read from what was stored and not from what the browser says."""
-    if after is None:
-        return []
-    own = ServedResponse.objects.for_member(request.member).filter(project=project, caller=request.member.user)
-    last: ServedResponse = get_object_or_404(own, pk=after)
-    return (
-        [*last.messages, {"role": "assistant", "content": last.text}] if last.text.strip() else list(last.messages[:-1])
-    )
+def _lines(request: MemberRequest, project: Project, first: Part, pieces: Generator[Part, None, None]) -> Iterator[str]:
+    """`{"text"}` for each piece, then the turn as the page shows it; `{"refused"}` in the place of what never comes."""
+    try:
+        # A browser that leaves closes this, which ends the engine's work.
+        with closing(pieces):
+            for part in chain([first], pieces):
+                if isinstance(part, str):
+                    yield json.dumps({"text": part}) + "\n"
+                    continue
+                html = render_to_string(f"{TEMPLATE}#turn", _context(project, turn=turn_of(part), at=part), request)
+                yield json.dumps({"html": html, "after": str(part.pk), "address": _address(project, part)}) + "\n"
+    except AccordError as refused:
+        context = _context(project, why=refused.message)
+        yield json.dumps({"refused": render_to_string(f"{TEMPLATE}#refused", context, request)}) + "\n"
 
 
 @require_POST
 @requires(Permission.USE_ENDPOINT)
 def feedback(request: MemberRequest, project_id: int, served_id: uuid.UUID) -> HttpResponse:
-    """A thumb, or the edited answer."""
+    """A thumb, or the edited answer. Either can be followed by the other, and a thumb by another thumb."""
     project = project_of(request.member, project_id)
     answers = ServedResponse.objects.for_member(request.member).filter(project=project)
     served: ServedResponse = get_object_or_404(answers, pk=served_id)
@@ -78,5 +130,11 @@ def feedback(request: MemberRequest, project_id: int, served_id: uuid.UUID) -> H
     if form.is_valid():
         with shown_on(form):
             given, _ = record_feedback(served=served, by=request.member, **form.cleaned_data)
-    context = _context(project, served=served, given=given, feedback_form=form)
-    return render(request, "serving/playground.html#feedback", context, status=200 if given else 422)
+    if not getattr(request, "htmx", False) and "at" in request.POST:
+        for why in (why for whys in form.errors.values() for why in whys):
+            messages.error(request, str(why))
+        if given:
+            messages.success(request, "Thank you. What you said of the answer is stored.")
+        return HttpResponseRedirect(_address(project, _own(request, project, request.POST["at"])))
+    context = _context(project, turn=turn_of(served), given=given, feedback_form=form, at=served)
+    return render(request, f"{TEMPLATE}#feedback", context, status=200 if given else 422)

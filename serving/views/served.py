@@ -23,7 +23,7 @@ def served_list(request: MemberRequest, project_id: int) -> HttpResponse:
     answers = ServedResponse.objects.for_member(request.member).filter(project=project)
     only_feedback = request.GET.get("feedback") == "1"
     chosen = answers.filter(Q(pk__in=Feedback.objects.values("served_response"))) if only_feedback else answers
-    rows = chosen.select_related("version", "caller").prefetch_related("feedback")
+    rows = chosen.select_related("version", "caller").prefetch_related("feedback__item")
     context = {
         "project": project,
         "tab": "served",
@@ -36,7 +36,9 @@ def served_list(request: MemberRequest, project_id: int) -> HttpResponse:
 
 def _week(project_id: int) -> dict[str, int]:
     since = now() - timedelta(days=7)
-    said = Feedback.objects.filter(served_response__project_id=project_id, served_response__created_at__gte=since)
+    said = Feedback.objects.filter(
+        served_response__project_id=project_id, served_response__created_at__gte=since, replaced_at=None
+    )
     found: dict[str, int] = said.aggregate(
         up=Count("pk", filter=Q(signal=Signal.THUMB_UP)),
         down=Count("pk", filter=Q(signal=Signal.THUMB_DOWN)),

@@ -5,6 +5,7 @@ import os
 import pytest
 from playwright.sync_api import expect
 
+from models_registry.models import ModelVersion
 from models_registry.services import promote_version
 from serving.chat_request import ChatRequest
 from serving.models import Feedback, ServedResponse
@@ -36,19 +37,54 @@ def test_a_conversation_a_thumb_and_an_edit(open_page, alice, project, productio
     expect(page.get_by_label("Your message")).to_be_focused()
     page.get_by_label("Your message").fill("And coffee?")
     page.keyboard.press("Control+Enter")
-    expect(answer).to_have_count(2)
+    expect(answer.get_by_role("button", name="Good answer")).to_have_count(2)
     assert len(ServedResponse.objects.first().messages) == 3
     answer.first.get_by_role("button", name="Bad answer").click()
     expect(answer.first).to_contain_text("annotators will compare the two")
+    # The answer can be corrected now, and a thumb that was a slip changed.
+    expect(answer.first.get_by_label("The answer as it should be")).to_be_visible()
+    answer.first.get_by_role("button", name="Send the edited answer").click()
+    expect(answer.first).to_contain_text("Change it before you send it")
+    answer.first.get_by_role("button", name="Good answer").click()
+    expect(answer.first).to_contain_text("Your thumb up is stored")
+    expect(answer.first.get_by_role("button", name="Good answer")).to_have_attribute("aria-pressed", "true")
     answer.last.get_by_text("Write it better").click()
     edit = answer.last.get_by_label("The answer as it should be")
     expect(edit).to_have_value("fine")
     edit.fill("Coffee is roasted beans in hot water.")
     answer.last.get_by_role("button", name="Send the edited answer").click()
     expect(answer.last).to_contain_text("Annotators will compare your text")
-    assert set(Feedback.objects.values_list("signal", flat=True)) == {"thumb_down", "edit"}
+    assert set(Feedback.objects.filter(replaced_at=None).values_list("signal", flat=True)) == {"thumb_up", "edit"}
+    page.reload()
+    expect(answer).to_have_count(2)
+    expect(answer.first).to_contain_text("Your thumb up is stored")
+    expect(answer.last).to_contain_text("Annotators will compare your text")
     page.goto(f"/projects/{project.pk}/served/")
     expect(page.locator("main")).to_contain_text("Thumb down")
+
+
+def test_a_conversation_without_a_script(open_page, alice, project, production):
+    page = open_page(alice, f"/projects/{project.pk}/playground/", java_script_enabled=False)
+    for message in ("What is tea?", "And coffee?"):
+        page.get_by_label("Your message").fill(message)
+        page.get_by_role("button", name="Send", exact=True).click()
+    answer = page.locator(".message.assistant")
+    expect(answer).to_have_count(2)
+    answer.first.get_by_role("button", name="Bad answer").click()
+    expect(page.locator(".message.assistant").first).to_contain_text("annotators will compare the two")
+    expect(page.locator(".message.assistant")).to_have_count(2)
+
+
+def test_an_answer_appears_while_it_is_written(open_page, alice, project, production):
+    ModelVersion.objects.filter(pk=production.pk).update(engine_model="trickles")
+    page = open_page(alice, f"/projects/{project.pk}/playground/")
+    page.get_by_label("Your message").fill("What is tea?")
+    page.get_by_role("button", name="Send", exact=True).click()
+    expect(page.locator(".message.assistant")).to_contain_text("word3")
+    assert "word99" not in page.locator(".message.assistant").inner_text()
+    expect(page.get_by_text("The model is writing")).to_be_visible()
+    expect(page.locator(".message.assistant")).to_contain_text("word99")
+    expect(page.get_by_role("button", name="Good answer")).to_be_visible()
 
 
 def test_an_engine_that_is_down_is_told_in_the_conversation(open_page, alice, project, production, fault_engine):  # noqa: F811

@@ -94,11 +94,28 @@ def test_an_engine_that_says_the_same_thing_or_is_away_is_tried_again_and_given_
     assert not Item.objects.exists()
 
 
-def test_an_edit_that_changes_nothing_makes_no_item_and_says_so(alice, served):
-    feedback, _ = record_feedback(served=served, by=alice, signal="edit", edited_text="fine")
-    found = settle(feedback)
-    assert found.settled_at
-    assert "nothing to compare" in found.note
+@pytest.mark.parametrize("text", ["fine", " fine\n"])
+def test_an_edit_that_changes_nothing_is_refused_with_what_to_do(alice, served, text):
+    with pytest.raises(Invalid, match="Change it before you send it") as refused:
+        record_feedback(served=served, by=alice, signal="edit", edited_text=text)
+    assert "edited_text" in refused.value.fields
+    assert not Feedback.objects.exists()
+
+
+def test_a_thumb_takes_the_place_of_the_one_before_and_makes_no_item_of_it(alice, served):
+    down, _ = record_feedback(served=served, by=alice, signal="thumb_down")
+    up, _ = record_feedback(served=served, by=alice, signal="thumb_up")
+    record_feedback(served=served, by=alice, signal="edit", edited_text="Better.")
+    settle(down)
+    down.refresh_from_db()
+    assert down.replaced_at
+    assert down.item_id is None
+    assert list(Feedback.objects.filter(replaced_at=None).values_list("signal", flat=True)) == ["edit", "thumb_up"]
+    # Said again in the same words, without a client_id: the row that was taken back counts again.
+    again, created = record_feedback(served=served, by=alice, signal="thumb_down")
+    assert (again.pk, created, again.replaced_at, again.settled_at) == (down.pk, False, None, None)
+    up.refresh_from_db()
+    assert up.replaced_at
 
 
 @pytest.mark.parametrize(

@@ -154,7 +154,7 @@ def test_no_token_a_wrong_one_a_revoked_one_and_one_of_another_scope_are_refused
         ({"max_tokens": 0}, "1 to 4096"),
         ({"max_tokens": 1.5}, "1 to 4096"),
         ({"n": 2}, "`n` must be 1"),
-        ({"tools": []}, "tools"),
+        ({"tools": [{"type": "function"}]}, "`tools`"),
         ({"stop": [""]}, "`stop`"),
         ({"stream": "yes"}, "`stream`"),
         ({"user": 7}, "`user`"),
