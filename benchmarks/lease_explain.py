@@ -63,14 +63,12 @@ def explain(project, member):
     """The plan of the lease as it would run now; nothing is kept of it."""
     from django.db import connection, transaction
 
-    from labeling.services.lease_statement import LEASE, LOCK_CURSOR
+    from labeling.services.lease import lock_place, place_of
+    from labeling.services.lease_statement import LEASE
 
-    place = {"project": project.pk, "annotator": member.user_id}
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(LOCK_CURSOR, place)
-        cursor_id, _, _, minutes, epoch, rank, item = cursor.fetchone()
-        place |= {"cursor": cursor_id, "minutes": minutes, "epoch": epoch, "rank": rank, "item": item}
-        cursor.execute("EXPLAIN (ANALYZE, BUFFERS, COSTS OFF) " + LEASE, place)
+        values = lock_place(place_of(project, member))
+        cursor.execute("EXPLAIN (ANALYZE, BUFFERS, COSTS OFF) " + LEASE, values)
         plan = "\n".join(row[0] for row in cursor.fetchall())
         transaction.set_rollback(True)
     return plan

@@ -98,7 +98,9 @@ def lay_out_preview(item: Item) -> Card:
 
 def shown_texts(item: Item, shown_order: Sequence[int]) -> list[str]:
     """The answers' texts in this order of places."""
-    texts = list(item.item_responses.order_by("position").values_list("response__text", flat=True))
+    texts = getattr(item, "texts", None)
+    if texts is None:
+        texts = list(item.item_responses.order_by("position").values_list("response__text", flat=True))
     return [texts[position] for position in shown_order]
 
 

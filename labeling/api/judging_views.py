@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, inline_serializer
 from rest_framework import serializers
@@ -34,8 +33,7 @@ BESIDE = OpenApiParameter(
 
 def assignment_of(request: Request, assignment_id: int) -> Assignment:
     """The assignment, if it is the organisation's; the services refuse another annotator's."""
-    rows = Assignment.objects.for_member(member_of(request)).select_related("project", "item__prompt")
-    return get_object_or_404(rows, pk=assignment_id)
+    return services.load_assignment(assignment_id, by=member_of(request))
 
 
 class ProjectNext(APIView):

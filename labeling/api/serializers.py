@@ -11,6 +11,8 @@ from labeling.kinds.design import design_of
 from labeling.kinds.kind import LABELS
 from labeling.models import Assignment, Project, Snapshot
 
+MOMENT = serializers.DateTimeField()
+
 
 class Text(serializers.CharField):
     """As it was written: spaces at the ends belong to it."""
@@ -84,6 +86,7 @@ class ImportReportSerializer(serializers.Serializer[Any]):
     created = serializers.IntegerField()
     duplicates = serializers.IntegerField()
     items_made = serializers.IntegerField()
+    verdicts = serializers.IntegerField()
     rejected_count = serializers.IntegerField()
     rejected = RejectedLineSerializer(many=True)
 
@@ -135,6 +138,22 @@ class AssignmentSerializer(serializers.ModelSerializer[Assignment]):
         )
         read_only_fields = fields
 
+    def to_representation(self, assignment: Assignment) -> dict[str, Any]:
+        """The same as the fields say, put together by hand: it is made with every judgement."""
+        return {
+            "id": assignment.pk,
+            "project": assignment.project_id,
+            "item": assignment.item_id,
+            "kind": assignment.item.kind,
+            "state": assignment.state,
+            "prompt": assignment.item.prompt.messages,
+            "responses": self.get_responses(assignment),
+            "ask": self.get_ask(assignment),
+            "draft": assignment.draft,
+            "leased_at": MOMENT.to_representation(assignment.leased_at),
+            "expires_at": MOMENT.to_representation(assignment.expires_at),
+        }
+
     def get_responses(self, assignment: Assignment) -> list[dict[str, str]]:
         texts = shown_texts(assignment.item, assignment.shown_order)
         return [{"label": label, "text": text} for label, text in zip(LABELS, texts, strict=False)]
@@ -173,7 +192,14 @@ class StoredJudgementSerializer(serializers.Serializer[Any]):
     def to_representation(self, judgement: Any) -> dict[str, Any]:
         """Also what the kind stored of what was said."""
         kind = kind_of(judgement._meta.model_name)
-        return super().to_representation(judgement) | {"kind": kind.name} | kind.stored(judgement)
+        common = {
+            "id": judgement.pk,
+            "assignment": judgement.assignment_id,
+            "client_id": str(judgement.client_id),
+            "is_surplus": judgement.is_surplus,
+            "created_at": MOMENT.to_representation(judgement.created_at),
+        }
+        return common | {"kind": kind.name} | kind.stored(judgement)
 
 
 class JudgedSerializer(serializers.Serializer[Any]):

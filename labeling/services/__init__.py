@@ -12,6 +12,7 @@ from labeling.services.item_candidates import count_items
 from labeling.services.items import ItemRules, change_overlap, make_item, make_items
 from labeling.services.judging import submit_comparison, submit_judgement
 from labeling.services.lease import Offer, lease_next, offer_next
+from labeling.services.loading import load_assignment
 from labeling.services.pairs import count_preferences
 from labeling.services.projects import (
     archive_project,
@@ -51,6 +52,7 @@ __all__ = [
     "import_records",
     "iter_export",
     "lease_next",
+    "load_assignment",
     "make_item",
     "make_items",
     "mark_shown",

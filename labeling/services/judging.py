@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from accounts.joined_rows import instance_of, run_prepared
 from accounts.models import Membership
 from labeling.content import check_text
 from labeling.errors import AlreadyJudged, BadJudgement, LeaseLost
@@ -18,7 +19,9 @@ from labeling.kinds.judgement import JudgementBase
 from labeling.kinds.kind import Kind
 from labeling.models import Assignment, Comparison
 from labeling.services.holding import check_assigned
+from labeling.services.judgement_events import tell_webhooks
 from labeling.services.slots import lock_assignment, take_slot
+from webhooks.kinds import EventKind
 
 # A long thought and a pasted document; the desk's field says so too.
 MAX_REASON_CHARACTERS = 20_000
@@ -83,9 +86,7 @@ def submit_judgement(
             "reason": reason, "flags": json.dumps(read_flags(flags, design=design, assignment=assignment)),
             "active_ms": active_ms, "is_surplus": False, "slot": None,
         } | kind.read(said, design=design.kinds[kind.name], assignment=assignment)  # fmt: skip
-        for judgement in kind.model.objects.raw(_statement(kind), values):
-            return judgement
-        return _submit_late(kind, assignment, values)
+        return _store(kind, values, by=by) or _submit_late(kind, assignment, values, by=by)
 
 
 def submit_comparison(
@@ -104,6 +105,15 @@ def submit_comparison(
     return stored
 
 
+def _store(kind: Kind, values: dict[str, Any], *, by: Membership) -> JudgementBase | None:
+    names, rows = run_prepared(_statement(kind), values)
+    if not rows:
+        return None
+    stored: JudgementBase = instance_of(kind.model, names, rows[0])
+    tell_webhooks(EventKind.JUDGEMENT_CREATED, stored, by=by)
+    return stored
+
+
 @cache
 def _statement(kind: Kind) -> str:
     return (
@@ -113,7 +123,7 @@ def _statement(kind: Kind) -> str:
     )
 
 
-def _submit_late(kind: Kind, assignment: Assignment, values: dict[str, Any]) -> JudgementBase:
+def _submit_late(kind: Kind, assignment: Assignment, values: dict[str, Any], *, by: Membership) -> JudgementBase:
     """The assignment was not open: it is a repetition, a second judgement, or one that comes after the lease."""
     held = lock_assignment(assignment.pk)
     known = kind.model.objects.filter(annotator=values["annotator"], client_id=values["client_id"]).first()
@@ -128,7 +138,9 @@ def _submit_late(kind: Kind, assignment: Assignment, values: dict[str, Any]) -> 
         raise LeaseLost("You have skipped this item; it has gone to others. Ask for your next one.")
     slot = take_slot(held.item_id) if held.state == State.EXPIRED else held.slot
     values |= {"state": held.state, "slot": slot, "is_surplus": slot is None}
-    return next(iter(kind.model.objects.raw(_statement(kind), values)))
+    stored = _store(kind, values, by=by)
+    assert stored is not None, "the assignment is locked by us and open"
+    return stored
 
 
 def check_common(*, design: Design, reason: str, active_ms: int | None) -> None:

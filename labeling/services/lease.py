@@ -6,12 +6,14 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from accounts.joined_rows import run_prepared
 from accounts.models import Membership
 from accounts.permissions import Permission, check_can
 from labeling.errors import CapReached, NotEligible, ProjectClosed
 from labeling.models import Assignment, Project
 from labeling.services.eligibility import Terms, check_eligible
 from labeling.services.lease_statement import LEASE, LEASE_PATIENTLY, LOCK_CURSOR, MAKE_CURSOR, STEAL
+from labeling.services.loading import find_assignment
 
 # When nothing else is left, a lease that was not touched for so long may go to somebody who is there.
 IDLE_SECONDS = 180
@@ -42,16 +44,21 @@ def lease_next(
         CapReached: this person has judged as many as the project allows.
     """
     check_can(by, Permission.JUDGE)
-    place = {
-        "project": project.pk, "annotator": by.user_id, "member": by.pk, "beside": list(beside)[:MAX_BESIDE],
-        "in_reserve": in_reserve, "reserve_seconds": RESERVE_SECONDS, "idle_seconds": IDLE_SECONDS,
-    }  # fmt: skip
+    place = place_of(project, by) | {"beside": list(beside)[:MAX_BESIDE], "in_reserve": in_reserve}
     assignment_id = _lease(place)
     if assignment_id is None and not in_reserve and _steal(place):
         assignment_id = _lease(place)
     if assignment_id is None:
         return None
-    return Assignment.objects.select_related("project", "item__prompt").get(pk=assignment_id)
+    return find_assignment(assignment_id, by=by)
+
+
+def place_of(project: Project, by: Membership) -> dict[str, Any]:
+    """The parameters that name who asks, and where."""
+    return {
+        "project": project.pk, "annotator": by.user_id, "member": by.pk, "beside": [], "in_reserve": False,
+        "reserve_seconds": RESERVE_SECONDS, "idle_seconds": IDLE_SECONDS,
+    }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,25 +92,30 @@ def _lease(place: dict[str, Any]) -> int | None:
 
 def _try_lease(place: dict[str, Any], *, patiently: bool = False) -> tuple[int | None, bool]:
     """The assignment's id, and whether there was anything open for this person."""
-    with connection.cursor() as cursor:
-        # One lease at a time is given to a person: two tabs that ask at once queue here, and get the same item.
-        cursor.execute(LOCK_CURSOR, place)
-        row = cursor.fetchone()
-        if row is None:
-            cursor.execute(MAKE_CURSOR, place)
-            cursor.execute(LOCK_CURSOR, place)
-            row = cursor.fetchone()
-        found = dict(zip(("cursor", "minutes", "epoch", "rank", "item"), row[:5], strict=True))
-        terms = Terms(*row[5:])
-        check_eligible(
-            terms, project_id=place["project"], annotator_id=place["annotator"], in_hand=len(place["beside"])
-        )
-        place |= {"tags": terms.tags, "minutes": found["minutes"]}
-        if patiently:
-            found |= {"rank": float("-inf"), "item": 0}
-        cursor.execute(LEASE_PATIENTLY if patiently else LEASE, place | found)
-        assignment_id, is_contended = cursor.fetchone()
+    values = lock_place(place)
+    if patiently:
+        values |= {"rank": float("-inf"), "item": 0}
+    _, ((assignment_id, is_contended),) = run_prepared(LEASE_PATIENTLY if patiently else LEASE, values)
     return assignment_id, is_contended
+
+
+def lock_place(place: dict[str, Any]) -> dict[str, Any]:
+    """The statement's parameters, once the person is eligible; `place` learns the tags and the lease's length.
+
+    One lease at a time is given to a person: two tabs that ask at once queue here, and get the same item.
+    """
+    _, rows = run_prepared(LOCK_CURSOR, place)
+    if not rows:
+        with connection.cursor() as cursor:
+            cursor.execute(MAKE_CURSOR, place)
+        _, rows = run_prepared(LOCK_CURSOR, place)
+    row = rows[0]
+    found = dict(zip(("cursor", "minutes", "epoch", "rank", "item"), row[:5], strict=True))
+    terms = Terms(*row[5:])
+    in_hand = len(place["beside"])
+    check_eligible(terms, project_id=place["project"], annotator_id=place["annotator"], in_hand=in_hand)
+    place |= {"tags": terms.tags, "minutes": found["minutes"]}
+    return place | found
 
 
 def _steal(place: dict[str, Any]) -> bool:

@@ -11,7 +11,9 @@ from labeling.errors import NotLast, TooLate
 from labeling.kinds import kind_of
 from labeling.kinds.flags import flags_as_said
 from labeling.models import Assignment, Project
+from labeling.services.judgement_events import tell_webhooks
 from labeling.services.slots import lock_assignment, take_slot
+from webhooks.kinds import EventKind
 
 State = Assignment.State
 
@@ -51,6 +53,7 @@ def undo_last(*, project: Project, by: Membership, expected: Assignment | None =
     judgement.retracted_at = now()
     judgement.save(update_fields=["retracted_at"])
     kind.retracted(judgement)
+    tell_webhooks(EventKind.JUDGEMENT_RETRACTED, judgement, by=by)
     if held.slot is None:
         held.slot = take_slot(held.item_id)
     held.state = State.LEASED if held.slot is not None else State.EXPIRED

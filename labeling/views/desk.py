@@ -8,8 +8,8 @@ import json
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpResponse, JsonResponse, QueryDict
-from django.shortcuts import get_object_or_404, redirect, render
+from django.http import Http404, HttpResponse, JsonResponse, QueryDict
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
@@ -27,10 +27,9 @@ from labeling.views.common import project_of
 
 
 def _assignment(request: MemberRequest, project_id: int, assignment_id: int) -> Assignment:
-    mine = Assignment.objects.for_member(request.member).for_annotator(request.member.user)
-    found: Assignment = get_object_or_404(
-        mine.select_related("project", "item__prompt"), pk=assignment_id, project_id=project_id
-    )
+    found = services.load_assignment(assignment_id, by=request.member)
+    if found.project_id != project_id or found.annotator_id != request.member.user_id:
+        raise Http404("There is no such assignment.")
     return found
 
 

@@ -4,10 +4,11 @@ import json
 from uuid import uuid4
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Organisation
-from labeling.services import freeze_snapshot, import_records, lease_next, submit_comparison
+from labeling.services import freeze_snapshot, import_records, lease_next, submit_comparison, undo_last
 from models_registry.services import promote_version, roll_back
 from tests.models_registry.making import make_version, open_the_gate
 from tests.webhooks.making import tell
@@ -124,3 +125,31 @@ def test_a_frozen_snapshot_is_told_with_its_counts_and_the_same_one_again_is_not
     (row,) = told
     assert row.payload["data"]["snapshot"] == snapshot.pk
     assert row.payload["data"]["judgements"] == row.payload["data"]["annotators"] == 1
+
+
+def test_a_judgement_and_its_retraction_are_told_once_and_cost_nothing_where_nobody_wants_them(
+    alice, project, receiver
+):
+    lines = [{"prompt": f"How long, {n}?", "responses": [{"text": "Three."}, {"text": "Ask."}]} for n in range(2)]
+    import_records(project=project, by=alice, lines=[json.dumps(line).encode() for line in lines])
+
+    def submit() -> None:
+        held = lease_next(project=project, by=alice)
+        assert held
+        with CaptureQueriesContext(connection) as queries:
+            for _ in range(2):
+                submit_comparison(assignment=held, by=alice, client_id=client_id, choice="a", strength=1)
+        statements.append([query["sql"] for query in queries if "webhooks" in query["sql"]])
+
+    statements: list[list[str]] = []
+    client_id = uuid4()
+    submit()
+    create_webhook(by=alice, name="judged", url=receiver.url, events=["judgement.created", "judgement.retracted"])
+    client_id = uuid4()
+    submit()
+    assert [len(each) for each in statements] == [0, 1]
+    undo_last(project=project, by=alice)
+    told = [row.payload for row in WebhookDelivery.objects.order_by("pk")]
+    assert [row["kind"] for row in told] == ["judgement.created", "judgement.retracted"]
+    assert told[0]["data"] == told[1]["data"]
+    assert told[0]["data"]["kind"] == "comparison"

@@ -1,0 +1,68 @@
+"""Rows of several tables in one prepared statement, as model instances that know each other.
+
+For the few queries that every request or every judgement makes: composing one with the ORM takes longer than the
+database takes to answer it, and PostgreSQL plans it anew each time.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import psycopg
+from django.db import connection, models
+
+
+def run_prepared(statement: str, values: Mapping[str, Any]) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Column names and rows of a statement that this connection plans once."""
+    connection.ensure_connection()
+    raw = connection.connection
+    with connection.wrap_database_errors, psycopg.Cursor(raw) as cursor:
+        cursor.execute(statement, values, prepare=True)
+        return [column.name for column in cursor.description or []], cursor.fetchall()
+
+
+def instance_of(model: type[models.Model], names: Sequence[str], row: Sequence[Any]) -> Any:
+    """A whole row as an instance; `names` are the columns of the model's table, in any order."""
+    found = dict(zip(names, row, strict=True))
+    # from_db goes by the order of the model's fields, not of the table's columns.
+    fields = model._meta.concrete_fields
+    values = [_value(field, found[str(field.column)]) for field in fields]
+    return model.from_db(connection.alias, [field.attname for field in fields], values)
+
+
+class JoinedRows:
+    """A SELECT of whole rows of several tables, and of further columns.
+
+    Args:
+        tables: model by its alias in the statement.
+        rest: the statement from FROM on.
+        more: further columns, SQL.
+    """
+
+    def __init__(self, tables: Mapping[str, type[models.Model]], rest: str, *, more: Sequence[str] = ()) -> None:
+        self._models = list(tables.values())
+        self._fields = [list(model._meta.concrete_fields) for model in self._models]
+        columns = [
+            f"{alias}.{field.column}" for alias, fields in zip(tables, self._fields, strict=True) for field in fields
+        ]
+        self.statement = f"SELECT {', '.join([*columns, *more])} {rest}"  # noqa: S608 - of our own text alone
+
+    def first(self, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
+        """An instance a table and the further columns, of the first row; None when there is none."""
+        _, rows = run_prepared(self.statement, values)
+        return self._read(rows[0]) if rows else None
+
+    def _read(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
+        found: list[Any] = []
+        at = 0
+        for model, fields in zip(self._models, self._fields, strict=True):
+            part = row[at : at + len(fields)]
+            values = [_value(field, value) for field, value in zip(fields, part, strict=True)]
+            found.append(model.from_db(connection.alias, [field.attname for field in fields], values))
+            at += len(fields)
+        return (*found, *row[at:])
+
+
+def _value(field: Any, value: Any) -> Any:
+    # Django has psycopg leave JSON as text, and reads it itself where it composed the query.
+    return json.loads(value) if isinstance(value, str) and isinstance(field, models.JSONField) else value

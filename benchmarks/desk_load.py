@@ -1,0 +1,209 @@
+"""Annotator cycles a second: submit a verdict and get the next item, as fifteen people at once.
+
+    python -m benchmarks.desk_load [--annotators 15] [--items 2000] [--seconds 20] [--workers 2] [--peer VENV]
+
+Starts a PostgreSQL and gunicorn of its own, and measures the API (one request a cycle) and the HTML desk (one request
+a cycle, a card back). With --peer, a virtual environment that has Label Studio 1.23, the same number of its tasks is
+then annotated by as many people on the same kind of PostgreSQL under gunicorn with as many workers (two requests a
+cycle: that is its protocol). Clients are threads of this program and share the machine. Prints one JSON line last.
+"""
+
+import argparse
+import http.client
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from uuid import uuid4
+
+import psutil
+
+from benchmarks.import_speed import ROOT, free_port
+from benchmarks.import_speed import cpu_seconds as servers_cpu_seconds
+from benchmarks.labeling_bench import add_items, own_database
+
+Cycle = Callable[[], bool]  # one cycle; False when there is nothing left
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Annotator cycles a second")
+    parser.add_argument("--annotators", type=int, default=15)
+    parser.add_argument("--items", type=int, default=2000)
+    parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--peer", type=Path, default=None)
+    options = parser.parse_args()
+    figures: dict[str, object] = {}
+    with own_database() as home:
+        figures["accord"] = measure_accord(options)
+        if options.peer:
+            from benchmarks.label_studio_peer import measure_label_studio
+
+            figures["label_studio"] = measure_label_studio(options, home)
+    about = {"annotators": options.annotators, "items": options.items, "workers": options.workers}
+    ratios = {}
+    if options.peer:
+        peer = figures["label_studio"]["cycles_per_second"]
+        ratios = {
+            f"{name}_over_label_studio": round(found["cycles_per_second"] / peer, 1)
+            for name, found in figures["accord"].items()
+            if isinstance(found, dict)
+        }
+    load = round(os.getloadavg()[0], 2)
+    print(json.dumps({"benchmark": "desk_load", "load_average": load} | about | figures | ratios))
+
+
+def measure_accord(options) -> dict[str, object]:
+    from accounts.models import Organisation
+    from labeling.models import Project
+
+    organisation = Organisation.objects.create(name="Bench", slug="bench")
+    people = [make_person(organisation, f"a{number}@example.org") for number in range(options.annotators)]
+    found: dict[str, object] = {}
+    port = free_port()
+    command = [sys.executable, "-m", "gunicorn", "config.wsgi", "--bind", f"127.0.0.1:{port}", "--workers",
+               str(options.workers), "--threads", "4", "--keep-alive", "30", "--no-control-socket"]  # fmt: skip
+    server = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
+    try:
+        wait_for_port(port)
+        for name, cycle in (("api", api_cycle), ("html", html_cycle)):
+            # As many people judge each item as there are annotators: nobody runs out of items.
+            project = Project.objects.create(organisation=organisation, name=name, slug=name, overlap=15)
+            add_items(project.pk, options.items, min(options.annotators, 20))
+            cycles = [cycle(port, project.pk, person) for person in people]
+            before = cpu_seconds()
+            found[name] = run(cycles, options.seconds)
+            made = found[name]["cycles_per_second"] * options.seconds
+            spent = {who: round((now - before[who]) / made * 1000, 2) for who, now in cpu_seconds().items()}
+            found[name]["cpu_ms_per_cycle"] = spent
+            print(name, found[name], file=sys.stderr)
+        found["web_process_mb"] = [round(size / 2**20) for size in worker_sizes(server.pid)]
+    finally:
+        server.terminate()
+        server.wait(20)
+    return found
+
+
+def make_person(organisation, email):
+    from django.test import Client
+
+    from accounts.models import Membership, User
+    from accounts.permissions import Role
+    from accounts.tokens import create_token
+
+    user = User.objects.create(email=email)
+    member = Membership.objects.create(organisation=organisation, user=user, role=Role.ADMINISTRATOR)
+    client = Client()
+    client.force_login(user)
+    return create_token(by=member, name="bench")[1], client.cookies["sessionid"].value
+
+
+def api_cycle(port: int, project: int, person) -> Cycle:
+    token, _ = person
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    held = json.loads(ask(connection, "POST", f"/api/v1/projects/{project}/next", "", headers))
+
+    def cycle() -> bool:
+        nonlocal held
+        said = json.dumps({"client_id": str(uuid4()), "choice": "a", "strength": 2, "active_ms": 1000})
+        path = f"/api/v1/assignments/{held['id']}/judgement?next=1"
+        held = json.loads(ask(connection, "POST", path, said, headers))["next"]
+        return held is not None
+
+    return cycle
+
+
+_ITEM = re.compile(rb'data-item="(\d+)"')
+
+
+def html_cycle(port: int, project: int, person) -> Cycle:
+    _, session = person
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    token = "a" * 32
+    headers = {
+        "Cookie": f"sessionid={session}; csrftoken={token}", "X-CSRFToken": token, "HX-Request": "true",
+        "Content-Type": "application/x-www-form-urlencoded",
+    }  # fmt: skip
+    page = ask(connection, "GET", f"/projects/{project}/desk/", "", headers)
+    item = _ITEM.search(page)[1].decode()
+
+    def cycle() -> bool:
+        nonlocal item
+        body = f"client_id={uuid4()}&verdict=a2&active_ms=1000"
+        card = ask(connection, "POST", f"/projects/{project}/desk/{item}/judgement/", body, headers)
+        found = _ITEM.search(card)
+        item = found[1].decode() if found else ""
+        return found is not None
+
+    return cycle
+
+
+def ask(connection: http.client.HTTPConnection, method: str, path: str, body: str, headers: dict[str, str]) -> bytes:
+    connection.request(method, path, body.encode(), headers)
+    answer = connection.getresponse()
+    text = answer.read()
+    if answer.status >= 400:
+        raise SystemExit(f"error: {method} {path} answered {answer.status}: {text[:500]!r}")
+    return text
+
+
+def run(cycles: list[Cycle], seconds: float) -> dict[str, float]:
+    """All at once for so long; the first second warms up and is not counted."""
+    times: list[float] = []
+    ends: list[int] = []
+    barrier = threading.Barrier(len(cycles))
+
+    def work(cycle: Cycle) -> None:
+        barrier.wait()
+        began = time.perf_counter()
+        while (now := time.perf_counter()) < began + seconds + 1:
+            goes_on = cycle()
+            if now > began + 1:
+                times.append((time.perf_counter() - now) * 1000)
+            if not goes_on:
+                ends.append(1)
+                return
+
+    threads = [threading.Thread(target=work, args=[cycle]) for cycle in cycles]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    times.sort()
+    return {
+        "cycles_per_second": round(len(times) / seconds, 1),
+        "p50_ms": round(times[len(times) // 2], 1),
+        "p95_ms": round(times[int(len(times) * 0.95)], 1),
+        "ran_out": len(ends),
+    }
+
+
+def wait_for_port(port: int) -> None:
+    for _ in range(1200):
+        try:
+            http.client.HTTPConnection("127.0.0.1", port, timeout=5).connect()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    raise SystemExit("error: the server did not start.")
+
+
+def cpu_seconds() -> dict[str, float]:
+    """What each side has computed so far; it depends less on what else the machine does than the clock."""
+    own = psutil.Process().cpu_times()
+    return {**servers_cpu_seconds(), "clients": own.user + own.system}
+
+
+def worker_sizes(pid: int) -> list[int]:
+    return [child.memory_info().rss for child in psutil.Process(pid).children()]
+
+
+if __name__ == "__main__":
+    main()
