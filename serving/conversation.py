@@ -4,6 +4,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
+from accounts.errors import NotFound
 from accounts.models import Membership
 from labeling.models import Project
 from serving.models import Feedback, ServedResponse, Signal
@@ -28,6 +29,23 @@ class Turn:
 def own_answers(member: Membership, project: Project) -> Any:
     """What this person was answered in the project; another's conversation is nobody else's."""
     return ServedResponse.objects.for_member(member).filter(project=project, caller=member.user)
+
+
+def own_answer(member: Membership, project: Project, named: str) -> ServedResponse:
+    """One of them, by the id in an address or a form.
+
+    Raises:
+        NotFound: there is none of that id, or it is not theirs.
+    """
+    try:
+        found: ServedResponse | None = (
+            own_answers(member, project).select_related("version").filter(pk=uuid.UUID(named)).first()
+        )
+    except ValueError:
+        found = None
+    if found is None:
+        raise NotFound("There is no such answer of yours in this project.")
+    return found
 
 
 def turn_of(served: ServedResponse) -> Turn:

@@ -5,6 +5,7 @@ from serving.services.answers import (
     fail_or_fall_back,
     interrupt_answer,
     open_answer,
+    with_refusal,
 )
 from serving.services.feedback import record_feedback
 from serving.services.routing import Route, choose_route, served_projects
@@ -25,4 +26,5 @@ __all__ = [
     "settle_feedback",
     "sweep_feedback",
     "sweep_unfinished",
+    "with_refusal",
 ]

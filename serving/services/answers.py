@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any
 
 from django.conf import settings
@@ -113,6 +113,19 @@ def answer_in_pieces(
                 completion_tokens=last.completion_tokens,
             )  # fmt: skip
             return
+
+
+def with_refusal(
+    parts: Iterable[str | ServedResponse], *, close: Callable[[], None]
+) -> Iterator[str | ServedResponse | AccordError]:
+    """The parts, and last the refusal in the place of those that will not come: the status was sent long ago."""
+    try:
+        yield from parts
+    except AccordError as refused:
+        yield refused
+    finally:
+        # A browser that leaves closes this one: that must end the engine's work too.
+        close()
 
 
 def answer_now(*, project: Project, by: Membership, chat: ChatRequest) -> ServedResponse:

@@ -2,8 +2,6 @@
 
 import json
 import uuid
-from collections.abc import Generator, Iterator
-from contextlib import closing
 from itertools import chain
 from typing import Any
 
@@ -21,10 +19,10 @@ from accounts.refusals import shown_on
 from labeling.models import Project
 from models_registry.services import production_version
 from serving.chat_request import ChatRequest
-from serving.conversation import messages_after, own_answers, turn_of, turns_up_to
+from serving.conversation import messages_after, own_answer, own_answers, turn_of, turns_up_to
 from serving.forms import FeedbackForm, MessageForm
 from serving.models import ServedResponse
-from serving.services import answer_in_pieces, record_feedback
+from serving.services import answer_in_pieces, record_feedback, with_refusal
 from serving.views.common import project_of
 
 # Short answers: the person is waiting.
@@ -32,7 +30,7 @@ SAMPLING = {"max_tokens": 256, "temperature": 0.7}
 TEMPLATE = "serving/playground.html"
 # What the page's script sends when it wants the words as they are written.
 STREAM_HEADER = "X-Accord-Stream"
-Part = str | ServedResponse
+Part = str | ServedResponse | AccordError
 
 
 def _context(project: Project, **more: Any) -> dict[str, Any]:
@@ -53,7 +51,7 @@ def playground(request: MemberRequest, project_id: int) -> HttpResponse:
 def _page(
     request: MemberRequest, project: Project, at: str, *, form: MessageForm | None = None, status: int = 200
 ) -> HttpResponse:
-    last = _own(request, project, at) if at else None
+    last = own_answer(request.member, project, at) if at else None
     context = _context(
         project,
         turns=turns_up_to(last, own_answers(request.member, project)) if last else [],
@@ -64,15 +62,6 @@ def _page(
     return render(request, TEMPLATE, context, status=status)
 
 
-def _own(request: MemberRequest, project: Project, at: str) -> ServedResponse:
-    try:
-        pk = uuid.UUID(at)
-    except ValueError:
-        pk = uuid.UUID(int=0)
-    found: ServedResponse = get_object_or_404(own_answers(request.member, project).select_related("version"), pk=pk)
-    return found
-
-
 @require_POST
 @requires(Permission.USE_ENDPOINT)
 def send(request: MemberRequest, project_id: int) -> HttpResponseBase:
@@ -81,7 +70,7 @@ def send(request: MemberRequest, project_id: int) -> HttpResponseBase:
     form, streams = MessageForm(request.POST), STREAM_HEADER in request.headers
     after = form.data.get("after", "")
     if form.is_valid():
-        last = _own(request, project, after) if after else None
+        last = own_answer(request.member, project, after) if after else None
         message = {"role": "user", "content": form.cleaned_data["message"]}
         chat = ChatRequest(
             messages=[*messages_after(last), message], sampling=SAMPLING, follows=last.pk if last else None
@@ -91,7 +80,8 @@ def send(request: MemberRequest, project_id: int) -> HttpResponseBase:
             # Up to the first words everything can still be refused with a status.
             first = next(pieces)
             if streams:
-                lines = _lines(request, project, first, pieces)
+                parts = with_refusal(chain([first], pieces), close=pieces.close)
+                lines = (json.dumps(_line(request, project, part)) + "\n" for part in parts)
                 headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
                 return StreamingHttpResponse(lines, content_type="application/x-ndjson", headers=headers)
             *_, served = first, *pieces
@@ -102,20 +92,14 @@ def send(request: MemberRequest, project_id: int) -> HttpResponseBase:
     return _page(request, project, after, form=form, status=422)
 
 
-def _lines(request: MemberRequest, project: Project, first: Part, pieces: Generator[Part, None, None]) -> Iterator[str]:
-    """`{"text"}` for each piece, then the turn as the page shows it; `{"refused"}` in the place of what never comes."""
-    try:
-        # A browser that leaves closes this, which ends the engine's work.
-        with closing(pieces):
-            for part in chain([first], pieces):
-                if isinstance(part, str):
-                    yield json.dumps({"text": part}) + "\n"
-                    continue
-                html = render_to_string(f"{TEMPLATE}#turn", _context(project, turn=turn_of(part), at=part), request)
-                yield json.dumps({"html": html, "after": str(part.pk), "address": _address(project, part)}) + "\n"
-    except AccordError as refused:
-        context = _context(project, why=refused.message)
-        yield json.dumps({"refused": render_to_string(f"{TEMPLATE}#refused", context, request)}) + "\n"
+def _line(request: MemberRequest, project: Project, part: Part) -> dict[str, str]:
+    """A piece as `{"text"}`; the stored answer as the turn that the page shows; a refusal in the place of either."""
+    if isinstance(part, str):
+        return {"text": part}
+    if isinstance(part, AccordError):
+        return {"refused": render_to_string(f"{TEMPLATE}#refused", _context(project, why=part.message), request)}
+    html = render_to_string(f"{TEMPLATE}#turn", _context(project, turn=turn_of(part), at=part), request)
+    return {"html": html, "after": str(part.pk), "address": _address(project, part)}
 
 
 @require_POST
@@ -135,6 +119,6 @@ def feedback(request: MemberRequest, project_id: int, served_id: uuid.UUID) -> H
             messages.error(request, str(why))
         if given:
             messages.success(request, "Thank you. What you said of the answer is stored.")
-        return HttpResponseRedirect(_address(project, _own(request, project, request.POST["at"])))
+        return HttpResponseRedirect(_address(project, own_answer(request.member, project, request.POST["at"])))
     context = _context(project, turn=turn_of(served), given=given, feedback_form=form, at=served)
     return render(request, f"{TEMPLATE}#feedback", context, status=200 if given else 422)
