@@ -56,7 +56,8 @@ class TokenForm(forms.Form):
     def __init__(self, *args: Any, member: Membership, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         held = sorted(GRANTS[member.role])
-        self.fields["scopes"].choices = [(p.value, p.value.replace("_", " ")) for p in held]  # type: ignore[attr-defined]
+        choices = [(p.value, f"{p.sentence.capitalize()} ({p.value})") for p in held]
+        self.fields["scopes"].choices = choices  # type: ignore[attr-defined]
 
 
 class MemberForm(forms.Form):

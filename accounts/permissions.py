@@ -25,6 +25,11 @@ class Permission(StrEnum):
     VIEW_AUDIT = "view_audit"
     MANAGE_WEBHOOKS = "manage_webhooks"
 
+    @property
+    def sentence(self) -> str:
+        """What it allows: `see projects and their figures`."""
+        return _SENTENCES[self]
+
 
 class Role(models.TextChoices):
     ADMINISTRATOR = "administrator", "Administrator"

@@ -7,6 +7,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 
+from accounts.audit import record_event
 from accounts.errors import Conflict
 from accounts.members import add_member, change_role, deactivate_member, reset_password
 from accounts.models import ApiToken, AuditEvent, Membership, SignInAttempt, User
@@ -243,3 +244,27 @@ def test_switching_the_organisation_changes_what_is_seen(client, alice, charlie)
     outsider = User.objects.create_user("eve@example.org", PASSWORD)
     client.force_login(outsider)
     assert client.post("/organisation/", {"organisation": second.organisation_id}).status_code == 404
+
+
+def test_a_tokens_scopes_are_told_in_words(client, alice):
+    create_token(by=alice, name="ci", scopes=["export", "use_endpoint"])
+    client.force_login(alice.user)
+    page = client.get("/account/").content.decode()
+    assert "2 things" in page
+    assert "Export judgements (export)" in page
+    assert "call the endpoint" in page
+
+
+def test_the_audit_trail_tells_in_words_and_with_links(client, alice, project):
+    create_token(by=alice, name="ci", scopes=["use_endpoint", "export"])
+    record_event("project changed", by=alice, subject=project, name="Answers", canary_share=None, changed=["a", "b"])
+    record_event("version promoted", by=alice, subject=project, canary_share=0.25, guidelines_changed=True)
+    client.force_login(alice.user)
+    page = " ".join(client.get("/audit/").content.decode().split())
+    assert "Token ci" in page
+    assert "export, use endpoint" in page
+    assert f'Project <a href="/projects/{project.pk}/">Answers</a>' in page
+    assert "25 %" in page
+    assert "guidelines changed</span> yes" in page
+    for internal in ("None", "[", "apitoken"):
+        assert internal not in page.partition("<tbody>")[2].partition("</tbody>")[0]
