@@ -11,6 +11,7 @@ DATA_DIR = Path(env_str("ACCORD_DATA_DIR", str(BASE_DIR / "var"))).resolve()
 MODELS_DIR = DATA_DIR / "models"
 RUNS_DIR = DATA_DIR / "runs"
 SNAPSHOTS_DIR = DATA_DIR / "snapshots"
+IMPORTS_DIR = DATA_DIR / "imports"
 ENGINE_DIR = DATA_DIR / "engine"
 
 DEBUG = env_bool("DEBUG", False)

@@ -1,4 +1,4 @@
-"""What people type about projects, imports and verdicts."""
+"""What people type about projects and verdicts."""
 
 import json
 from typing import Any
@@ -68,35 +68,6 @@ class ProjectForm(forms.Form):
         "Leave it empty to retrain only when somebody presses the button.",
         required=False,
     )
-
-
-class ImportForm(forms.Form):
-    """A file or pasted lines, not both."""
-
-    file = forms.FileField(
-        label="A file of JSON lines",
-        required=False,
-        allow_empty_file=True,
-        widget=forms.ClearableFileInput(attrs={"accept": ".ndjson,.jsonl,.json,.txt"}),
-    )
-    pasted = forms.CharField(
-        label="Or paste the lines here",
-        required=False,
-        strip=False,
-        widget=forms.Textarea(attrs={"rows": 8, "class": "mono", "spellcheck": "false"}),
-    )
-    make_items = forms.BooleanField(
-        label="Make items of prompts that have two or more responses", required=False, initial=True
-    )
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or {}
-        file, pasted = cleaned.get("file"), (cleaned.get("pasted") or "").strip()
-        if file and pasted:
-            raise forms.ValidationError("Choose a file or paste the lines, not both: nothing was imported.")
-        if not file and not pasted and not self.errors:
-            raise forms.ValidationError("Choose a file, or paste at least one line.")
-        return cleaned
 
 
 class MarkedFlags(forms.Field):

@@ -1,6 +1,8 @@
 from celery import shared_task
 
 from labeling import services
+from labeling.enqueue import send_on_commit
+from labeling.services import file_imports
 
 
 @shared_task(soft_time_limit=60, time_limit=90)
@@ -15,3 +17,16 @@ def expire_leases_task() -> None:
 def carry_on_bulk_action_task(action_id: int) -> None:
     """The rest of a bulk action that a request began."""
     services.carry_on(action_id, seconds=840)
+
+
+@shared_task(soft_time_limit=4 * 3600, time_limit=4 * 3600 + 60)
+def run_file_import_task(file_import_id: int) -> None:
+    """Import one file."""
+    file_imports.run_file_import(file_import_id)
+
+
+@shared_task(soft_time_limit=60, time_limit=90)
+def sweep_imports_task() -> None:
+    """Find imports whose message or whose worker was lost."""
+    for file_import_id in file_imports.list_unfinished():
+        send_on_commit(run_file_import_task, file_import_id)

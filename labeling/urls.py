@@ -1,22 +1,59 @@
 from django.urls import URLPattern, URLResolver, path
 
-from labeling.views import browse, desk, exports, imports, overview, projects, snapshots
+from labeling.views import (
+    browse,
+    design,
+    desk,
+    exports,
+    imports,
+    items,
+    overview,
+    people,
+    projects,
+    reports,
+    snapshots,
+)
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("projects/", projects.project_list, name="project-list"),
     path("projects/new/", projects.project_new, name="project-new"),
+    path("projects/new/<slug:setup>/", projects.project_setup, name="project-setup"),
     path("projects/<int:project_id>/", overview.project, name="project"),
     path("projects/<int:project_id>/agreement/", overview.agreement, name="project-agreement"),
     path("projects/<int:project_id>/edit/", projects.project_edit, name="project-edit"),
+    path("projects/<int:project_id>/edit/asked/", design.project_design, name="project-design"),
     path("projects/<int:project_id>/pause/", projects.project_pause, name="project-pause"),
     path("projects/<int:project_id>/import/", imports.project_import, name="project-import"),
+    path("projects/<int:project_id>/import/<int:import_id>/", imports.import_report, name="project-import-report"),
+    path(
+        "projects/<int:project_id>/import/<int:import_id>/rejected/",
+        imports.import_rejected,
+        name="project-import-rejected",
+    ),
     path("projects/<int:project_id>/prompts/", browse.prompts, name="project-prompts"),
     path("projects/<int:project_id>/prompts/<int:prompt_id>/", browse.prompt, name="project-prompt"),
-    path("projects/<int:project_id>/items/", browse.items, name="project-items"),
-    path("projects/<int:project_id>/items/make/", browse.make_items, name="project-make-items"),
+    path("projects/<int:project_id>/items/", items.items, name="project-items"),
+    path("projects/<int:project_id>/items/make/", items.make_items, name="project-make-items"),
+    path("projects/<int:project_id>/items/act/", items.act, name="items-act"),
+    path("projects/<int:project_id>/items/undo/<int:action_id>/", items.undo, name="items-undo"),
+    path("projects/<int:project_id>/items/<int:item_id>/", items.item, name="project-item"),
+    path("projects/<int:project_id>/items/<int:item_id>/preview/", items.preview, name="item-preview"),
+    path("projects/<int:project_id>/judgements/", people.judgements, name="project-judgements"),
+    path("projects/<int:project_id>/annotators/", people.annotators, name="project-annotators"),
+    path(
+        "projects/<int:project_id>/annotators/<int:member_id>/", people.annotator_change, name="project-annotator-change"
+    ),
+    path("projects/<int:project_id>/reports/", reports.reports, name="project-reports"),
+    path("projects/<int:project_id>/reports/<int:report_id>/", reports.resolve, name="report-resolve"),
+    path("reports/", reports.my_reports, name="my-reports"),
     path("projects/<int:project_id>/snapshots/", snapshots.snapshot_list, name="snapshot-list"),
     path("projects/<int:project_id>/snapshots/freeze/", snapshots.freeze, name="snapshot-freeze"),
     path("projects/<int:project_id>/snapshots/<int:snapshot_id>/", snapshots.snapshot, name="snapshot"),
+    path(
+        "projects/<int:project_id>/snapshots/<int:snapshot_id>/files/<str:name>",
+        snapshots.snapshot_file,
+        name="snapshot-file",
+    ),
     path("projects/<int:project_id>/export/", exports.project_export, name="project-export"),
     path("projects/<int:project_id>/desk/", desk.desk, name="desk"),
     path("projects/<int:project_id>/desk/next/", desk.following, name="desk-next"),

@@ -26,12 +26,13 @@ from labeling.api.serializers import (
     ProjectPatchSerializer,
     ProjectSerializer,
 )
-from labeling.api.streams import body_chunks
+from labeling.api.uploads import received_rows
 from labeling.exporting.filters import read_filter
-from labeling.importing import bounded_lines
+from labeling.importing.formats import FORMATS as IMPORT_FORMATS
 from labeling.kinds import NAMES
 from labeling.models import Project
 from labeling.services.exports import FORMATS
+from labeling.services.imports import import_rows
 
 CONTENT_TYPES = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}
 FILTERS = [
@@ -110,31 +111,48 @@ class ProjectImport(APIView):
         parameters=[
             OpenApiParameter("make_items", OpenApiTypes.BOOL, description="false: only prompts and responses."),
             OpenApiParameter("source", OpenApiTypes.STR, description="Noted on the prompts."),
+            OpenApiParameter(
+                "format", OpenApiTypes.STR, enum=list(IMPORT_FORMATS), description="Left out: told by the content."
+            ),
+            OpenApiParameter(
+                "name", OpenApiTypes.STR, description="The file's name: its ending helps to tell a table."
+            ),
+            OpenApiParameter("prompt_column", OpenApiTypes.STR, description="Tables, Label Studio: of the prompt."),
+            OpenApiParameter(
+                "response_column", OpenApiTypes.STR, many=True, description="Of an answer, in their order; repeated."
+            ),
+            OpenApiParameter(
+                "model_column", OpenApiTypes.STR, many=True, description="Of its model, in the same order; repeated."
+            ),
+            OpenApiParameter("external_id_column", OpenApiTypes.STR, description="Of your own name for the prompt."),
         ],
-        request={"application/x-ndjson": OpenApiTypes.BINARY},
+        request={"application/x-ndjson": OpenApiTypes.BINARY, "text/csv": OpenApiTypes.BINARY},
         responses=ImportReportSerializer,
     )
     def post(self, request: Request, project_id: int) -> Response:
-        """Stream NDJSON lines `{"external_id"?, "prompt", "responses"?: [{"text", "model"?}], "metadata"?}`.
+        """Stream rows: lines `{"external_id"?, "prompt", "responses"?: [{"text", "model"?}], "metadata"?}`, a table as
+        CSV or Parquet, preferences for TRL, or Label Studio's export.
 
-        Plain or with `Content-Encoding: gzip`. Every line is taken or told with its number and the reason; when the
-        upload breaks, nothing is kept.
+        Plain or with `Content-Encoding: gzip`. Every row is taken or told with its number and the reason; when the
+        upload breaks, nothing is kept. What a file says about which answer is better is kept as imported `verdicts`.
         """
-        report = services.import_records(
-            project=project_of(request, project_id),
-            by=member_of(request),
-            lines=bounded_lines(body_chunks(request._request)),
-            source=request.query_params.get("source", "api"),
-            make_items=request.query_params.get("make_items", "true").lower() not in ("false", "0"),
-        )
-        rejected = [{"line": line, "reason": reason} for line, reason in report.rejected]
+        query = request.query_params
+        with received_rows(request._request, query) as rows:
+            report = import_rows(
+                project=project_of(request, project_id),
+                by=member_of(request),
+                rows=rows,
+                source=query.get("source", "api"),
+                make_items=query.get("make_items", "true").lower() not in ("false", "0"),
+            )
         return Response(
             {
                 "created": report.created,
                 "duplicates": report.duplicates,
                 "items_made": report.items_made,
+                "verdicts": report.verdicts,
                 "rejected_count": report.rejected_count,
-                "rejected": rejected,
+                "rejected": [{"line": line, "reason": reason} for line, reason in report.rejected],
             }
         )
 

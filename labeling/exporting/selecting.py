@@ -76,12 +76,19 @@ def columns_of(name: str, export: KindExport, *, anonymous: bool) -> list[Column
 
 def json_rows(kinds: Sequence[tuple[str, KindExport]], limits: ExportFilter) -> str:
     """Every judgement with all that is known of it."""
-    parts = []
+    selects = []
     for name, export in kinds:
-        columns = columns_of(name, export, anonymous=limits.anonymous)
-        pairs = ", ".join(f"'{column.name}', {column.sql}" for column in columns)
-        parts.append((f"json_build_object({pairs})", "0", _source(name, export, export.joins, "true", limits)))
-    return _in_order(parts)
+        cells = [f"{each.sql} AS {each.name}" for each in columns_of(name, export, anonymous=limits.anonymous)]
+        selects.append(table_rows(name, export, cells, limits))
+    if len(selects) == 1:
+        return as_json(selects[0])
+    union = " UNION ALL ".join(f"(SELECT r.judgement_id, row_to_json(r) FROM ({select}) r)" for select in selects)  # noqa: S608
+    return f"SELECT line FROM ({union}) found(id, line) ORDER BY id"  # noqa: S608
+
+
+def as_json(select: str) -> str:
+    """The rows of a SELECT as one column. Half the price of json_build_object, which looks up each type anew."""
+    return f"SELECT row_to_json(r) FROM ({select}) r"  # noqa: S608
 
 
 def training_rows(kinds: Sequence[tuple[str, KindExport]], format: str, limits: ExportFilter) -> str:

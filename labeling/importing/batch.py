@@ -15,6 +15,7 @@ from django.utils.timezone import now
 from accounts.errors import Conflict
 from labeling.importing.copying import cell, copy_rows, json_of, json_text, references_checked_by_caller
 from labeling.importing.records import Record
+from labeling.importing.verdicts import keep_verdicts
 from labeling.models import Item, ItemKind, ItemResponse, Project, Prompt, Response, ResponseOrigin, SelectionPolicy
 from labeling.services.items import draw_overlap, response_key
 
@@ -37,6 +38,7 @@ class BatchWriter:
     created: int = 0
     duplicates: int = 0
     items_made: int = 0
+    verdicts: int = 0
     _draw: random.Random = field(default_factory=random.SystemRandom)
 
     def write(self, records: Sequence[Record]) -> None:
@@ -59,6 +61,8 @@ class BatchWriter:
         _hold(Response, {pk for _, *pair in pairs.values() for pk in pair} & known_responses)
         with references_checked_by_caller(_TABLES):
             self._copy(new_prompts, prompt_ids, new_responses, response_ids, pairs)
+        if any(record.verdicts for record in records):
+            self.verdicts += keep_verdicts(self.project.pk, self.source, records, prompt_ids, response_ids)
 
     def _count(
         self,

@@ -91,7 +91,7 @@ def _array_parts(chunks: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
 
 
 def csv_rows(chunks: Iterable[bytes]) -> Iterator[Raw]:
-    """A row for each under the header, whose cells are the keys; an empty cell is left out."""
+    """A row for each under the header, whose cells are the keys; an empty cell is null."""
     # One for the whole process; a row's own limit, below, is what counts.
     csv.field_size_limit(max(csv.field_size_limit(), settings.IMPORT_MAX_LINE_BYTES * 2))
     source = _CsvLines(chunks)
@@ -121,7 +121,7 @@ def csv_rows(chunks: Iterable[bytes]) -> Iterator[Raw]:
         elif len(cells) != len(header):
             yield source.reject(f"The row has {len(cells)} cells and the header {len(header)}.")
         else:
-            value = {name: text for name, text in zip(header, cells, strict=True) if text and name}
+            value = {name: text or None for name, text in zip(header, cells, strict=True) if name}
             yield Raw(source.first, source.size, value, "", bytes(source.text))
             source.begin()
 

@@ -78,10 +78,11 @@ def _reader(format: str, columns: Columns) -> Callable[[dict[str, Any]], Record]
     return lambda value: read_table_row(value, columns)
 
 
-def sniff_file(path: Path, *, format: str = "") -> Sniffed:
+def sniff_file(path: Path, *, name: str = "", format: str = "") -> Sniffed:
     """Look at the beginning of a file.
 
     Args:
+        name: what whoever gave it calls it, where it is not the file's.
         format: what it is said to be; "" to find out.
 
     Raises:
@@ -93,7 +94,7 @@ def sniff_file(path: Path, *, format: str = "") -> Sniffed:
             return _sniff(parquet_rows(path, most=SAMPLE_ROWS), "parquet", format)
         file.seek(0)
         chunks = _chunks_of(file, lambda done: None)
-        container, chunks = find_container(chunks, name=path.name, format=format)
+        container, chunks = find_container(chunks, name=name or path.name, format=format)
         return _sniff(_CONTAINERS[container](chunks), container, format)
 
 
@@ -123,7 +124,7 @@ def find_container(chunks: Iterable[bytes], *, name: str = "", format: str = "")
     begin = head.removeprefix(BOM).lstrip()
     if begin.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise BadContent("The file is UTF-16. Save it as UTF-8 and import it again.")
-    if b"\x00" in begin[:4096].split(b"\n", 1)[0]:
+    if b"\x00" in begin[:4096] and not _is_text(begin[:4096].split(b"\n", 1)[0]):
         raise BadContent("The file is neither text nor Parquet. Import JSON lines, JSON, CSV or Parquet.")
     chunks = itertools.chain(seen, rest)
     if begin.startswith(b"["):
@@ -132,6 +133,10 @@ def find_container(chunks: Iterable[bytes], *, name: str = "", format: str = "")
     if begin.startswith(b"{") and not is_table:
         return "json lines", chunks
     return ("csv" if is_table or (format == "" and _looks_like_csv(begin)) else "json lines"), chunks
+
+
+def _is_text(line: bytes) -> bool:
+    return b"\x00" not in line and "\ufffd" not in line.decode(errors="replace")
 
 
 def _looks_like_csv(begin: bytes) -> bool:

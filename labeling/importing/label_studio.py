@@ -47,8 +47,7 @@ def read_task(value: Mapping[str, Any], columns: Columns) -> Record:
             if "rating" in result["value"]:
                 ratings.append({"of": result.get("from_name"), "rating": result["value"]["rating"]})
     more: dict[str, Any] = {"label_studio": {"ratings": ratings}} if ratings else {}
-    fields = {name: inner for name, inner in data.items() if inner is not None}
-    record = read_table_row(fields, columns, tuple(verdicts) if len(columns.responses) == 2 else (), more)
+    record = read_table_row(data, columns, tuple(verdicts) if len(columns.responses) == 2 else (), more)
     return record if record.external_id else record._replace(external_id=str(value.get("id", ""))[:200])
 
 

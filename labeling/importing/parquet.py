@@ -17,7 +17,7 @@ _PROGRAM = Path(__file__).with_name("parquet_program.py")
 
 
 def parquet_rows(path: Path, *, most: int = 0) -> Iterator[Raw]:
-    """The rows of the file, the first ones alone if `most` is given; what is null is left out.
+    """The rows of the file, the first ones alone if `most` is given.
 
     Raises:
         BadContent: it cannot be read, or not to its end.
@@ -25,9 +25,7 @@ def parquet_rows(path: Path, *, most: int = 0) -> Iterator[Raw]:
     with _reading(path, most) as process:
         assert process.stdout is not None
         pipe = process.stdout.fileno()
-        for raw in json_lines(iter(lambda: os.read(pipe, CHUNK_BYTES), b"")):
-            value = raw.value
-            yield raw if value is None else raw._replace(value={k: v for k, v in value.items() if v is not None})
+        yield from json_lines(iter(lambda: os.read(pipe, CHUNK_BYTES), b""))
         if process.wait():
             said = process.stderr.read().decode(errors="replace").strip() if process.stderr else ""
             told = said.splitlines()[-1] if process.returncode == 2 and said else "It takes too much memory to read."

@@ -41,7 +41,7 @@ def read_preference(value: dict[str, Any]) -> Record:
     else:
         prompt, better, worse = _of_texts(prompt, chosen, rejected)
     known = {"prompt", "chosen", "rejected", "external_id", "metadata", "chosen_model", "rejected_model"}
-    extra = {key: inner for key, inner in value.items() if key not in known}
+    extra = {key: inner for key, inner in value.items() if key not in known and inner is not None}
     metadata = value.get("metadata")
     responses = [
         {"text": better, "model": value.get("chosen_model")},

@@ -97,12 +97,12 @@ def read_table_row(
     Raises:
         BadContent
     """
-    if columns.prompt not in value:
+    if value.get(columns.prompt) is None:
         raise BadContent(f"The column {columns.prompt[:40]!r} is empty: it holds the prompt.")
     responses = []
     models = columns.models or ("",) * len(columns.responses)
     for column, model in zip(columns.responses, models, strict=True):
-        if column in value:
+        if value.get(column) is not None:
             named = value.get(model) if model else None
             responses.append({"text": _text(value[column]), "model": None if named is None else str(named)})
     used = {columns.prompt, *columns.responses, *columns.models, columns.external_id}
@@ -112,7 +112,10 @@ def read_table_row(
             "prompt": _prompt(value[columns.prompt]),
             "responses": responses,
             "external_id": None if external_id is None else str(external_id),
-            "metadata": {**{name: inner for name, inner in value.items() if name not in used}, **(more or {})},
+            "metadata": {
+                **{name: inner for name, inner in value.items() if name not in used and inner is not None},
+                **(more or {}),
+            },
         },
         verdicts,
     )

@@ -6,6 +6,8 @@ from labeling import kinds
 from labeling.models.annotator_profile import AnnotatorProfile
 from labeling.models.assignment import Assignment
 from labeling.models.bulk_action import BulkAction, BulkChange
+from labeling.models.file_import import FileImport
+from labeling.models.imported_verdict import ImportedVerdict
 from labeling.models.item import Item, ItemKind, ItemResponse, SelectionPolicy
 from labeling.models.project import Project
 from labeling.models.prompt import Prompt
@@ -31,6 +33,8 @@ __all__ = [
     "Choice",
     "Comparison",
     "Correction",
+    "FileImport",
+    "ImportedVerdict",
     "Item",
     "ItemKind",
     "ItemResponse",

@@ -15,7 +15,7 @@ from labeling import exporting
 from labeling.exporting.filters import ExportFilter
 from labeling.exporting.kind_export import Column, KindExport
 from labeling.exporting.piping import through
-from labeling.exporting.selecting import columns_of, json_rows, table_rows, training_rows
+from labeling.exporting.selecting import as_json, columns_of, json_rows, table_rows, training_rows
 from labeling.kinds import NAMES, kind_of
 from labeling.kinds.design import design_of
 from labeling.models import Project
@@ -54,17 +54,19 @@ def iter_export(
     values = _values(project, kinds, limits)
     if by is not None:
         record_event("judgements exported", by=by, subject=project, format=format, **limits.told())
+    walk = limits.min_agreement is None
     if format == "jsonl":
-        return copy_json(json_rows(kinds, limits), values)
+        return copy_json(json_rows(kinds, limits), values, walk=walk)
     if format in ("preference", "kto", "sft"):
-        return copy_json(training_rows(kinds, format, limits), values)
+        return copy_json(training_rows(kinds, format, limits), values, walk=walk)
     ((name, export),) = kinds
     columns = columns_of(name, export, anonymous=limits.anonymous)
     if format == "csv":
-        return copy_csv(table_rows(name, export, [_csv_cell(column) for column in columns], limits), values)
-    rows = f"SELECT row_to_json(r) FROM ({table_rows(name, export, [_plain_cell(each) for each in columns], limits)}) r"  # noqa: S608
+        cells = [_csv_cell(column) for column in columns]
+        return copy_csv(table_rows(name, export, cells, limits), values, walk=walk)
+    rows = as_json(table_rows(name, export, [_plain_cell(column) for column in columns], limits))
     schema = json.dumps([[column.name, column.type] for column in columns])
-    return through([sys.executable, "-I", str(_PARQUET), schema], copy_json(rows, values))
+    return through([sys.executable, "-I", str(_PARQUET), schema], copy_json(rows, values, walk=walk))
 
 
 def export_of(name: str) -> KindExport:

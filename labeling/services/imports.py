@@ -17,7 +17,8 @@ from labeling.importing.rows import Row
 from labeling.importing.tables import Columns
 from labeling.models import Project
 from labeling.services.content_lock import lock_content
-from labeling.services.items import default_rules, fill_items, makes_pairs_in_order
+from labeling.services.item_rules import default_rules
+from labeling.services.items import fill_items, makes_pairs_in_order
 from labeling.services.queue import restart_queue
 
 BATCH_LINES = 2_000
@@ -32,6 +33,7 @@ class ImportReport:
     created: int = 0
     duplicates: int = 0
     items_made: int = 0
+    verdicts: int = 0
     rejected_count: int = 0
     rejected: list[tuple[int, str]] = field(default_factory=list)
 
@@ -91,6 +93,7 @@ def import_rows(
     if writer.items_made:
         restart_queue(project)
     report.created, report.duplicates, report.items_made = writer.created, writer.duplicates, writer.items_made
+    report.verdicts = writer.verdicts
     if make_items and not simple and report.created:
         report.items_made = fill_items(project, default_rules(project))
     record_event(

@@ -37,7 +37,7 @@ def test_the_whole_way_from_import_to_export(api, worker):
     project = api.post("/projects", {"name": "Answers", "overlap": 1}).json()["id"]
     report = api.send(f"/projects/{project}/import", b"\n".join(pair_lines(3)) + b"\nnonsense")
     assert report.json() == {
-        "created": 3, "duplicates": 0, "items_made": 3, "rejected_count": 1,
+        "created": 3, "duplicates": 0, "items_made": 3, "verdicts": 0, "rejected_count": 1,
         "rejected": [{"line": 4, "reason": "The line is not JSON: Expecting value at character 1."}],
     }  # fmt: skip
     shown = worker.post(f"/projects/{project}/next").json()

@@ -53,9 +53,6 @@ def texts(prompt: Prompt) -> list[str]:
     return list(prompt.responses.order_by("pk").values_list("text", flat=True))
 
 
-# Tables
-
-
 def test_a_table_with_the_usual_names_needs_no_words(send):
     table = (
         "prompt,response_a,response_b,model_a,model_b,external_id,topic\r\n"
@@ -169,7 +166,8 @@ def test_any_table_that_csv_writes_is_read_however_it_is_cut(rows, size):
     csv.writer(out, lineterminator="\n").writerows([["prompt", "answer"], *rows])
     whole = out.getvalue().encode()
     found = [raw.value for raw in csv_rows(whole[i : i + size] for i in range(0, len(whole), size))]
-    assert found == [{k: v for k, v in zip(("prompt", "answer"), row, strict=True) if v} for row in rows if any(row)]
+    keys = ("prompt", "answer")
+    assert found == [{k: v or None for k, v in zip(keys, row, strict=True)} for row in rows if any(row)]
 
 
 # TRL preferences

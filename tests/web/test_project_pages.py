@@ -97,7 +97,9 @@ def test_an_import_tells_of_every_line_what_became_of_it(client, project, alice)
     file = SimpleUploadedFile(
         "prompts.ndjson", b"\n".join([line(1), b"{broken", line(1), line(2, 1), b'{"prompt": 7}'])
     )
-    page = client.post(f"/projects/{project.pk}/import/", {"file": file, "make_items": "on"}).content.decode()
+    page = client.post(
+        f"/projects/{project.pk}/import/", {"file": file, "make_items": "on"}, follow=True
+    ).content.decode()
     assert "2 new, 1 already there, 2 rejected" in page
     assert re.search(r'<td class="num">2</td><td>The line is not JSON', page)
     assert re.search(r'<td class="num">5</td><td>.*not a number', page)
@@ -110,7 +112,7 @@ def test_pasted_lines_are_imported_too_and_both_at_once_are_refused(client, proj
     both = {"file": SimpleUploadedFile("x", line(1)), "pasted": line(2).decode()}
     assert client.post(path, both).status_code == 422
     assert client.post(path, {}).status_code == 422
-    assert "1 new" in client.post(path, {"pasted": line(2).decode()}).content.decode()
+    assert "1 new" in client.post(path, {"pasted": line(2).decode()}, follow=True).content.decode()
 
 
 def test_lists_are_paged_and_every_row_is_seen_once(client, project, alice):
