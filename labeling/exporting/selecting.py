@@ -91,6 +91,19 @@ def as_json(select: str) -> str:
     return f"SELECT row_to_json(r) FROM ({select}) r"  # noqa: S608
 
 
+def imported_rows(limits: ExportFilter) -> str:
+    """What files said about which answer is better: no judgements, and none of what is told of a judgement."""
+    after = "AND v.id > %(after)s" if limits.after else ""
+    return as_json(f"""
+        SELECT v.id AS verdict_id, true AS imported, p.id AS prompt_id, p.external_id, p.messages AS prompt,
+               a.text AS response_a, b.text AS response_b, v.choice, v.annotator, v.said_at, v.source
+        FROM labeling_importedverdict v
+        JOIN labeling_prompt p ON p.id = v.prompt_id
+        JOIN labeling_response a ON a.id = v.response_a_id
+        JOIN labeling_response b ON b.id = v.response_b_id
+        WHERE p.project_id = %(project)s {after} ORDER BY v.id""")  # noqa: S608
+
+
 def training_rows(kinds: Sequence[tuple[str, KindExport]], format: str, limits: ExportFilter) -> str:
     """One of TRL's formats, of the kinds that have it."""
     parts = []

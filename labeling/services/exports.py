@@ -15,14 +15,14 @@ from labeling import exporting
 from labeling.exporting.filters import ExportFilter
 from labeling.exporting.kind_export import Column, KindExport
 from labeling.exporting.piping import through
-from labeling.exporting.selecting import as_json, columns_of, json_rows, table_rows, training_rows
+from labeling.exporting.selecting import as_json, columns_of, imported_rows, json_rows, table_rows, training_rows
 from labeling.kinds import NAMES, kind_of
 from labeling.kinds.design import design_of
 from labeling.models import Project
 from labeling.services.json_rows import copy_csv, copy_json
 from labeling.services.pseudonyms import pseudonyms_of
 
-FORMATS = ("jsonl", "preference", "kto", "sft", "csv", "parquet")
+FORMATS = ("jsonl", "preference", "kto", "sft", "csv", "parquet", "imported")
 _PARQUET = Path(exporting.__file__).with_name("parquet_program.py")
 # A spreadsheet runs a cell that begins like this, the full-width signs among them; the quote makes it text.
 _CELL = "CASE WHEN {0} ~ '^[-=+@\\t\\r\\n＝＋－＠]' THEN '''' || {0} ELSE {0} END AS {1}"
@@ -36,7 +36,7 @@ def iter_export(
     Args:
         format: "jsonl" (everything), "preference" (TRL: prompt, chosen, rejected as messages, and the strength as
             margin, 0 where nothing was said of it), "kto" (single answers with a label), "sft" (the better answers),
-            "csv" and "parquet" (a table of one kind).
+            "csv" and "parquet" (a table of one kind), "imported" (no judgements: the verdicts that came with files).
         by: who takes them along; the audit trail then says so. None when Accord itself reads them.
         limits: which of them, and how much is told of who made them.
 
@@ -49,6 +49,8 @@ def iter_export(
         raise Invalid(f"There is no export format {format[:40]!r}. Use one of {', '.join(FORMATS)}.")
     if by is not None:
         check_can(by, Permission.EXPORT)
+    if format == "imported":
+        return _imported(project, by, limits)
     kinds = [(name, export_of(name)) for name in ([limits.kind] if limits.kind else _kinds_in(project))]
     _check(kinds, format, limits)
     values = _values(project, kinds, limits)
@@ -67,6 +69,15 @@ def iter_export(
     rows = as_json(table_rows(name, export, [_plain_cell(column) for column in columns], limits))
     schema = json.dumps([[column.name, column.type] for column in columns])
     return through([sys.executable, "-I", str(_PARQUET), schema], copy_json(rows, values, walk=walk))
+
+
+def _imported(project: Project, by: Membership | None, limits: ExportFilter) -> Iterator[bytes]:
+    if others := sorted(limits.told().keys() - {"after"}):
+        why = f"Imported verdicts can be filtered by after alone, not by {others[0]}."
+        raise Invalid(why, fields={others[0]: "Leave it out."})
+    if by is not None:
+        record_event("imported verdicts exported", by=by, subject=project, **limits.told())
+    return copy_json(imported_rows(limits), {"project": project.pk, "after": limits.after}, walk=False)
 
 
 def export_of(name: str) -> KindExport:

@@ -16,6 +16,7 @@ FORMATS = {
     "kto": ("kto.jsonl", "application/x-ndjson", "Single answers with a label, for KTO"),
     "sft": ("sft.jsonl", "application/x-ndjson", "Preferred answers, for fine-tuning"),
     "csv": ("csv", "text/csv; charset=utf-8", "A table for spreadsheets"),
+    "imported": ("imported.jsonl", "application/x-ndjson", "Verdicts that came with imported files: no judgements"),
     "parquet": ("parquet", "application/vnd.apache.parquet", "A table as Parquet"),
 }
 

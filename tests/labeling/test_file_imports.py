@@ -11,11 +11,13 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import IntegrityError, connection, transaction
 from django.utils.timezone import now
 
+from accounts.errors import Invalid
 from accounts.models import Membership
 from labeling.errors import BadContent
+from labeling.exporting.filters import ExportFilter
 from labeling.importing.tables import Columns
 from labeling.models import FileImport, ImportedVerdict, Item, Judgement, Prompt
-from labeling.services import file_imports, measure_agreement
+from labeling.services import file_imports, iter_export, measure_agreement
 from labeling.services.file_imports import accept_upload, choose_columns, list_unfinished, run_file_import
 from labeling.tasks import sweep_imports_task
 from tests.labeling.conftest import Api, pair_lines
@@ -221,6 +223,17 @@ def test_people_of_another_tool_have_pseudonyms_that_say_where_they_are_from(giv
     assert three == again != four
     assert three.startswith("imported-")
     assert "eve" not in four
+
+
+def test_imported_verdicts_are_exported_as_what_they_are_and_apart(give, project):
+    run(give(json.dumps({"prompt": "Why?", "chosen": "So.", "rejected": "Hm."}).encode(), "ultra.jsonl"))
+    assert b"".join(iter_export(project=project, format="preference")) == b""
+    (row,) = map(json.loads, b"".join(iter_export(project=project, format="imported")).splitlines())
+    assert (row["imported"], row["response_a"], row["choice"], row["source"]) == (True, "So.", "a", "ultra.jsonl")
+    after = ExportFilter(after=row["verdict_id"])
+    assert b"".join(iter_export(project=project, format="imported", limits=after)) == b""
+    with pytest.raises(Invalid, match="by after alone, not by kind"):
+        iter_export(project=project, format="imported", limits=ExportFilter(kind="rating"))
 
 
 def test_the_database_itself_refuses_a_verdict_that_does_not_say_that_it_is_imported(give):
