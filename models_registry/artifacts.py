@@ -10,6 +10,7 @@ import os
 import shutil
 import threading
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,6 +55,24 @@ def store_artifact(source: Path) -> Artifact:
     finally:
         shutil.rmtree(incoming, ignore_errors=True)
     return Artifact(sha256, size)
+
+
+def share_files(source: Path, sha256: str) -> None:
+    """Have `source`, from which the artifact was stored, hold the stored files themselves: hard links, no second copy.
+
+    The stored files are read-only and never written, and whoever replaces a file in `source` replaces the link alone.
+    Where there are no links (another file system) the copies stay.
+    """
+    store = Path(settings.MODELS_DIR) / sha256
+    for stored in store.rglob("*"):
+        copy = source / stored.relative_to(store)
+        if not stored.is_file() or not copy.is_file() or copy.stat().st_size != stored.stat().st_size:
+            continue
+        link = copy.with_name(f".{copy.name}-{uuid.uuid4().hex[:8]}")
+        with suppress(OSError):
+            os.link(stored, link)
+            link.replace(copy)
+        link.unlink(missing_ok=True)  # also when both were the same file already: then replace() does nothing
 
 
 def verified_path(sha256: str) -> Path:

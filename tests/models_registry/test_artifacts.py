@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from models_registry.artifacts import store_artifact, verified_path
+from models_registry.artifacts import share_files, store_artifact, verified_path
 from models_registry.errors import ArtifactDamaged, ArtifactRefused
 from tests.models_registry.making import write_artifact
 
@@ -125,3 +125,19 @@ def test_ten_at_once_store_one(tmp_path, settings):
     assert len(found) == 10
     assert len(set(found)) == 1
     assert sorted(p.name for p in settings.MODELS_DIR.iterdir()) == [found[0], f"{found[0]}.json"]
+
+
+def test_the_directory_it_came_from_shares_the_stored_files_and_cannot_change_them(tmp_path, settings):
+    source = write_artifact(tmp_path / "source")
+    artifact = store_artifact(source)
+    (source / "config.json").write_text('{"another": "length"}')
+    share_files(source, artifact.sha256)
+    stored = settings.MODELS_DIR / artifact.sha256
+    assert (source / "model.safetensors").samefile(stored / "model.safetensors")
+    # What had changed meanwhile stays as it is.
+    assert not (source / "config.json").samefile(stored / "config.json")
+    share_files(source, artifact.sha256)
+    (source / "new").write_bytes(b"other weights")
+    (source / "new").replace(source / "model.safetensors")
+    assert verified_path(artifact.sha256) == stored
+    assert not list(source.glob(".*"))

@@ -16,6 +16,7 @@ from django.db import connection
 from django.utils.timezone import now
 
 from models_registry.models import ModelVersion
+from models_registry.services import artifact_path
 from tests.training.conftest import DEMONSTRATIONS, wait_for
 from training import services
 from training.models import RunStatus, TrainingRun
@@ -67,6 +68,9 @@ def test_a_run_registers_what_it_made_once_and_starts_its_followers(prepare_run,
     assert run.step == run.total > 0
     version = ModelVersion.objects.get(run_id=run.pk)
     assert version.kind == "base"
+    # The weights lie on the disk once.
+    weights = run.directory / "model" / "model.safetensors"
+    assert weights.samefile(artifact_path(version) / "model.safetensors")
     assert version.code_version.startswith("recipes-")
     follower = _execute(run.followers.get())
     policy = ModelVersion.objects.get(run_id=follower.pk)
@@ -88,7 +92,11 @@ def test_a_whole_refresh_ends_with_a_measured_policy_and_a_verdict(judged_projec
     assert (policy.run_id, policy.base, policy.snapshot_hash) == (runs[1].pk, base, runs[0].snapshot.content_hash)
     assert done.inputs == {"version": policy.pk, "base": base.pk, "reward_model": scorer.pk}
     assert {"win_rate", "reward_model_accuracy"} <= set(policy.evaluations.values_list("metric", flat=True))
-    assert policy.evaluations.get(metric="win_rate").against == base
+    win_rate = policy.evaluations.get(metric="win_rate")
+    assert win_rate.against == base
+    assert win_rate.detail["reward_model"]["id"] == scorer.pk
+    assert win_rate.detail["reward_model"]["snapshot"]["hash"] == win_rate.detail["snapshot"]["hash"]
+    assert len(win_rate.detail["samples"]) > 0
     assert policy.gate_verdicts.count() == 1
     assert scorer.evaluations.exists()
 

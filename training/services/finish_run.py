@@ -10,6 +10,8 @@ from django.db import transaction
 
 from accounts.audit import record_event
 from accounts.errors import AccordError
+from models_registry.artifacts import share_files
+from models_registry.models import ModelVersion
 from training.errors import IllegalMove, TrainingError
 from training.metrics import read_progress
 from training.models import RunStatus, TrainingRun
@@ -59,6 +61,9 @@ def _succeed(run: TrainingRun) -> None:
         register_result(run=run, result=result)
         record_event("run succeeded", by=None, subject=run, organisation=run.organisation, recipe=run.recipe)
         enqueue_followers(run)
+    # The weights lie in the store now: the run's directory need not hold them a second time.
+    for version in ModelVersion.objects.filter(run_id=run.pk).exclude(artifact_hash=""):
+        share_files(run.directory / result["artifacts"]["model"], version.artifact_hash)
 
 
 def _last_step(run: TrainingRun) -> dict[str, Any]:
