@@ -1,4 +1,4 @@
-"""What people choose about sampling."""
+"""What people choose about sampling and fine-tuning."""
 
 from typing import Any
 
@@ -32,3 +32,12 @@ class SamplingForm(forms.Form):
         field = self.fields["version"]
         field.queryset = able  # type: ignore[attr-defined]
         field.initial = answering_version(project.pk)
+
+
+class FineTuneForm(forms.Form):
+    demonstrations = forms.FileField(
+        label="Demonstrations",
+        help_text='A file with one JSON object a line: {"prompt": "How do I poach eggs?", "response": "Simmer it."}. '
+        "The prompt may be a list of messages. A few dozen good ones are enough to begin with.",
+        widget=forms.ClearableFileInput(attrs={"accept": ".ndjson,.jsonl,.json,.txt"}),
+    )

@@ -14,6 +14,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("projects/<int:project_id>/runs/", runs.run_list, name="run-list"),
     path("projects/<int:project_id>/runs/summary", summary.run_summary, name="run-summary"),
     path("projects/<int:project_id>/runs/start", runs.run_start, name="run-start"),
+    path("projects/<int:project_id>/runs/fine-tune", runs.run_fine_tune, name="run-fine-tune"),
     path("projects/<int:project_id>/sampling/progress", sampling.sampling_progress, name="sampling-progress"),
     path("projects/<int:project_id>/sampling/start", sampling.sampling_start, name="sampling-start"),
     path("sampling/<int:job_id>/cancel", sampling.sampling_cancel, name="sampling-cancel"),

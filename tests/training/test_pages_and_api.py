@@ -4,10 +4,12 @@ import json
 import uuid
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils.timezone import now
 
 from accounts.tokens import create_token
 from models_registry.services import promote_version
+from tests.cast import make_member
 from tests.models_registry.making import make_version, open_the_gate
 from training import services
 from training.charts import draw_curves
@@ -311,3 +313,41 @@ def test_after_a_promotion_the_overview_offers_answers_of_the_new_version(client
     sent = {"version": new.pk, "responses_per_prompt": 2, "temperature": 0.9, "max_tokens": 96}
     assert client.post(f"/projects/{project.pk}/sampling/start", sent).status_code == 302
     assert SamplingJob.objects.latest("pk").version == new
+
+
+def _upload(client, project, content: bytes):
+    file = SimpleUploadedFile("demonstrations.ndjson", content)
+    return client.post(f"/projects/{project.pk}/runs/fine-tune", {"demonstrations": file})
+
+
+def test_fine_tuning_from_the_page_prepares_a_base_model_first_where_there_is_none(client, alice, project):
+    _sign_in(client, alice)
+    assert "Fine-tune on demonstrations" in client.get(f"/projects/{project.pk}/runs/").content.decode()
+    messages = [{"role": "user", "content": "Tea?"}]
+    rows = [{"prompt": "Eggs?", "response": "Boil them."}, {"prompt": messages, "response": "é"}]
+    answer = _upload(client, project, "\n\n".join(json.dumps(row, ensure_ascii=False) for row in rows).encode())
+    base, tuned = TrainingRun.objects.order_by("pk")
+    assert answer.url == f"/runs/{tuned.pk}/"
+    assert (base.recipe, tuned.recipe, tuned.after, tuned.chain_id) == ("prepare_base", "sft", base, base.chain_id)
+    assert len((tuned.directory / "demonstrations.jsonl").read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"\n", "holds no line"), (b'{"prompt": "a", "response": "b"}\nnot json', "Line 2 is not a JSON object"),
+        (b'{"prompt": "a"}', "Row 1 has no prompt"), (b"\xff", "Line 1"), (b"", "empty"),
+    ],
+)  # fmt: skip
+def test_demonstrations_that_cannot_be_used_are_refused_beside_their_field(client, alice, project, content, why):
+    _sign_in(client, alice)
+    answer = _upload(client, project, content)
+    assert answer.status_code == 422
+    assert why in answer.content.decode()
+    assert not TrainingRun.objects.exists()
+
+
+def test_who_may_not_start_runs_is_offered_no_fine_tuning(client, organisation, project):
+    _sign_in(client, make_member(organisation, "vera@example.org", "viewer"))
+    assert "Fine-tune" not in client.get(f"/projects/{project.pk}/runs/").content.decode()
+    assert _upload(client, project, b"{}").status_code == 403

@@ -86,7 +86,7 @@ def _check_demonstrations(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]
         if not _is_conversation(prompt) or not isinstance(response, str) or not response.strip():
             raise BadRunConfig(
                 f"Demonstration {number} must hold a prompt (text or messages with role and content) and a response.",
-                fields={"demonstrations": f"Look at row {number}."},
+                fields={"demonstrations": f"Row {number} has no prompt (text or messages) or no response."},
             )
         checked.append({"prompt": prompt, "response": response})
     return checked

@@ -1,5 +1,6 @@
 """What the API starts: the whole refresh, or one recipe with what it needs."""
 
+import uuid
 from typing import Any
 
 from django.db import transaction
@@ -8,10 +9,11 @@ from accounts.models import Membership
 from accounts.permissions import Permission, check_can
 from labeling.models import Project, Snapshot
 from labeling.services import freeze_snapshot
-from models_registry.models import ModelVersion
+from models_registry.models import ModelVersion, VersionKind
 from training.errors import BadRunConfig
 from training.models import Recipe, TrainingRun
 from training.services.create_run import create_run
+from training.services.resolve_inputs import newest_version
 from training.services.start_refresh import start_refresh
 
 READS_SNAPSHOT = {Recipe.REWARD_MODEL, Recipe.GRPO, Recipe.EVALUATE}
@@ -30,6 +32,8 @@ def start_runs(
 ) -> list[TrainingRun]:
     """Without a recipe the whole refresh, else one run; one that reads judgements gets a new snapshot unless given one.
 
+    Fine-tuning in a project without a base model waits for one that is prepared first.
+
     Raises:
         NotPermitted, NotReady, BadRunConfig: as start_refresh and create_run.
     """
@@ -41,6 +45,10 @@ def start_runs(
     check_can(by, Permission.START_RUNS)
     if snapshot is None and recipe in READS_SNAPSHOT:
         snapshot = freeze_snapshot(project=project, by=by)
+    before = chain_id = None
+    if recipe == Recipe.SFT and parent is None and newest_version(project.pk, VersionKind.BASE) is None:
+        chain_id = uuid.uuid4()
+        before = create_run(project=project, by=by, recipe=Recipe.PREPARE_BASE, chain_id=chain_id, why=why)
     run = create_run(
         project=project,
         by=by,
@@ -48,7 +56,9 @@ def start_runs(
         config=config,
         snapshot=snapshot,
         parent=parent,
+        after=before,
+        chain_id=chain_id,
         why=why,
         demonstrations=demonstrations,
     )
-    return [run]
+    return [before, run] if before else [run]

@@ -9,13 +9,16 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.decorators import MemberRequest, requires
 from accounts.paging import page_of
 from accounts.permissions import Permission
+from accounts.refusals import shown_on
 from labeling.models import Project
 from models_registry.evidence import evidence_of
 from models_registry.models import Evaluation, ModelVersion
 from training import services
 from training.charts import draw_curves
+from training.forms import FineTuneForm
 from training.metrics import read_curves, read_progress
-from training.models import RunStatus, TrainingRun
+from training.models import Recipe, RunStatus, TrainingRun
+from training.read_demonstrations import read_demonstrations
 from training.run_settings import read_settings
 from training.services.resolve_inputs import input_versions
 from training.wording import list_figures, say_figures
@@ -25,13 +28,18 @@ from training.wording import list_figures, say_figures
 @requires(Permission.VIEW_RUNS)
 def run_list(request: MemberRequest, project_id: int | None = None) -> HttpResponse:
     """The organisation's runs, or one project's, newest first."""
+    return _list(request, project_id)
+
+
+def _list(request: MemberRequest, project_id: int | None, form: FineTuneForm | None = None) -> HttpResponse:
     runs = TrainingRun.objects.for_member(request.member).select_related("project", "created_by")
     context: dict[str, Any] = {"tab": "runs"}
     if project_id is not None:
         context["project"] = get_object_or_404(Project.objects.for_member(request.member), pk=project_id)
         runs = runs.filter(project_id=project_id)
+        context["fine_tune_form"] = form or FineTuneForm()
     context["page"] = page_of(runs, before=request.GET.get("before"))
-    return render(request, "training/run_list.html", context)
+    return render(request, "training/run_list.html", context, status=422 if form else 200)
 
 
 def _run(request: MemberRequest, run_id: int) -> TrainingRun:
@@ -124,3 +132,17 @@ def run_start(request: MemberRequest, project_id: int) -> HttpResponse:
     project = get_object_or_404(Project.objects.for_member(request.member), pk=project_id)
     runs = services.start_refresh(project=project, by=request.member, why=f"started by {request.member.user}"[:120])
     return redirect("run", runs[0].pk)
+
+
+@require_POST
+@requires(Permission.START_RUNS)
+def run_fine_tune(request: MemberRequest, project_id: int) -> HttpResponse:
+    """Supervised fine-tuning on a file of demonstrations, as the API's recipe `sft`."""
+    project = get_object_or_404(Project.objects.for_member(request.member), pk=project_id)
+    form = FineTuneForm(request.POST, request.FILES)
+    if form.is_valid():
+        with shown_on(form):
+            rows = read_demonstrations(form.cleaned_data["demonstrations"].chunks())
+            runs = services.start_runs(project=project, by=request.member, recipe=Recipe.SFT, demonstrations=rows)
+            return redirect("run", runs[-1].pk)
+    return _list(request, project_id, form)
