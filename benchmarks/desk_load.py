@@ -23,9 +23,9 @@ from uuid import uuid4
 
 import psutil
 
-from benchmarks.import_speed import ROOT, free_port
-from benchmarks.import_speed import cpu_seconds as servers_cpu_seconds
 from benchmarks.labeling_bench import add_items, own_database
+from benchmarks.web_bench import ROOT, free_port
+from benchmarks.web_bench import cpu_seconds as servers_cpu_seconds
 
 Cycle = Callable[[], bool]  # one cycle; False when there is nothing left
 

@@ -4,25 +4,21 @@
 
 Starts a PostgreSQL and gunicorn of its own, sends the pairs as NDJSON over HTTP, then the same again (all duplicates),
 then ten times as many made-up ones. The file has lines `{"prompt", "chosen", "rejected"}`; without one it is
-hh_helpful_train of the folder ACCORD_REFERENCE_DATA. Prints one JSON line last.
+hh_helpful_train of the folder ACCORD_REFERENCE_DATA. A row is a line: a prompt, two responses and the item of both, six
+rows in four tables. Prints one JSON line last.
 """
 
 import gzip
 import itertools
 import json
 import os
-import socket
-import subprocess
 import sys
-import threading
-import time
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-import httpx
-import psutil
-
 from benchmarks.labeling_bench import own_database
+from benchmarks.web_bench import Memory, Stopwatch, web_server
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -40,104 +36,35 @@ def made_up(count):
         yield json.dumps({"prompt": f"Question {number}? " + "word " * 30, "responses": responses}).encode() + b"\n"
 
 
-class Memory(threading.Thread):
-    """The largest resident size of a process and its children, watched while it works."""
-
-    def __init__(self, pid):
-        super().__init__(daemon=True)
-        self.process, self.peak, self.over = psutil.Process(pid), 0, threading.Event()
-
-    def run(self):
-        while not self.over.wait(0.05):
-            self.peak = max(self.peak, self.size())
-
-    def size(self):
-        family = [self.process, *self.process.children(recursive=True)]
-        return sum(process.memory_info().rss for process in family) // 2**20
-
-
 def blocks(lines: Iterable[bytes], count=200):
     lines = iter(lines)
     while block := b"".join(itertools.islice(lines, count)):
         yield block
 
 
-def cpu_seconds():
-    """What the web server and PostgreSQL have computed so far: it depends less on what else the machine does."""
-    spent = {"web": 0.0, "database": 0.0}
-    for process in psutil.Process().children(recursive=True):
-        times = process.cpu_times()
-        spent["database" if process.name().startswith("postgres") else "web"] += times.user + times.system
-    return spent
-
-
-def serve(port):
-    command = [sys.executable, "-m", "gunicorn", "config.wsgi", "--bind", f"127.0.0.1:{port}", "--workers", "1",
-               "--threads", "4", "--timeout", "600", "--no-control-socket"]  # fmt: skip
-    server = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
-    for _ in range(600):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return server
-        time.sleep(0.1)
-    raise SystemExit("error: gunicorn did not start.")
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def main(path):
-    from accounts.models import Membership, Organisation, User
-    from accounts.permissions import Role
-    from accounts.tokens import create_token
-
-    organisation = Organisation.objects.create(name="Bench", slug="bench")
-    user = User.objects.create(email="bench@example.org")
-    member = Membership.objects.create(organisation=organisation, user=user, role=Role.ADMINISTRATOR)
-    _, token = create_token(by=member, name="bench")
-    port = free_port()
-    server = serve(port)
     figures = {}
-    try:
-        headers = {"Authorization": f"Bearer {token}"}
-        with httpx.Client(
-            base_url=f"http://127.0.0.1:{port}/api/v1", headers=headers, timeout=600, trust_env=False
-        ) as client:
-            project = client.post("/projects", json={"name": "Import"}).json()["id"]
-            # What a first request loads is not the import's.
-            client.post(f"/projects/{project}/import", content=next(made_up(1)))
-            pairs = b"".join(read_pairs(path))
-            rows = pairs.count(b"\n")
-            for name, body, count in (
-                ("first", pairs, rows),
-                ("again", pairs, rows),
-                ("tenfold", None, rows * 10),
-            ):
-                watch = Memory(server.pid)
-                before = watch.size()
-                watch.start()
-                computed, began = cpu_seconds(), time.perf_counter()
-                content = body if body is not None else blocks(made_up(count))
-                answer = client.post(f"/projects/{project}/import", content=content)
-                seconds = time.perf_counter() - began
-                watch.over.set()
-                computed = {name: round(value - computed[name], 2) for name, value in cpu_seconds().items()}
+    with web_server() as (client, pid):
+        project = client.post("/projects", json={"name": "Import"}).json()["id"]
+        address = f"/projects/{project}/import"
+        # What a first request loads is not the import's.
+        client.post(address, content=next(made_up(1)))
+        pairs = b"".join(read_pairs(path))
+        rows = pairs.count(b"\n")
+        with tempfile.TemporaryFile() as tenfold:
+            # Made before: what is measured is not their making.
+            tenfold.writelines(blocks(made_up(rows * 10)))
+            for name, count in (("first", rows), ("again", rows), ("tenfold", rows * 10)):
+                tenfold.seek(0)
+                content = iter(lambda: tenfold.read(256 * 1024), b"") if name == "tenfold" else pairs
+                with Memory(pid) as memory, Stopwatch() as watch:
+                    answer = client.post(address, content=content)
                 answer.raise_for_status()
                 report = answer.json()
                 assert report["created"] + report["duplicates"] == count, report
-                figures[name] = {
-                    "rows": count, "created": report["created"], "seconds": round(seconds, 2),
-                    "rows_per_second": round(count / seconds), "cpu_seconds": computed, "server_mb_before": before,
-                    "server_mb_growth": watch.peak - before,
-                }  # fmt: skip
-                print(name, figures[name])
-    finally:
-        server.terminate()
-        server.wait(20)
-    print(json.dumps({"benchmark": "import_speed", "file": path.name, "load_average": os.getloadavg()[0], **figures}))
+                figures[name] = {"created": report["created"], **watch.figures(count), **memory.figures()}
+                print(name, figures[name], flush=True)
+    print(json.dumps({"benchmark": "import_speed", "file": path.name, **figures}))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import subprocess
 from pathlib import Path
 
 from benchmarks.desk_load import Cycle, ask, run, wait_for_port, worker_sizes
-from benchmarks.import_speed import free_port
+from benchmarks.web_bench import free_port
 from supervisor.servers import start_postgres
 
 CONFIG = """<View><Text name="prompt" value="$prompt"/>
