@@ -76,10 +76,14 @@ class AssignmentJudgement(APIView):
         """
         assignment, member = assignment_of(request, assignment_id), member_of(request)
         common, said = _split(request.data, assignment)
-        stored = services.submit_judgement(assignment=assignment, by=member, said=said, **common)
+        wants_next = request.query_params.get("next", "") in ("1", "true")
+        judgement = {"assignment": assignment, "by": member, "said": said, **common}
+        if wants_next:
+            stored, offer = services.submit_and_offer(beside=_beside(request), **judgement)
+        else:
+            stored = services.submit_judgement(**judgement)
         answer: dict[str, Any] = {"judgement": StoredJudgementSerializer(stored).data}
-        if request.query_params.get("next", "") in ("1", "true"):
-            offer = services.offer_next(project=assignment.project, by=member, beside=_beside(request))
+        if wants_next:
             answer["next"] = AssignmentSerializer(offer.assignment).data if offer.assignment else None
             if offer.why:
                 answer["why_nothing"] = offer.why

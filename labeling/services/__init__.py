@@ -10,9 +10,10 @@ from labeling.services.holding import check_assigned, mark_shown, release, renew
 from labeling.services.imports import ImportReport, import_records
 from labeling.services.item_candidates import count_items
 from labeling.services.items import ItemRules, change_overlap, make_item, make_items
-from labeling.services.judging import submit_comparison, submit_judgement
+from labeling.services.judging import submit_and_offer, submit_comparison, submit_judgement
 from labeling.services.lease import Offer, lease_next, offer_next
 from labeling.services.loading import load_assignment
+from labeling.services.own_reports import mark_reports_read, own_reports_told
 from labeling.services.pairs import count_preferences
 from labeling.services.projects import (
     archive_project,
@@ -25,8 +26,11 @@ from labeling.services.prompts import create_prompt
 from labeling.services.queue import fold_reopened, restart_queue
 from labeling.services.reports import report_item, resolve_report
 from labeling.services.responses import store_response
+from labeling.services.reviewing import judgements_of_items, latest_judgements, name_responses
+from labeling.services.snapshot_files import open_snapshot_file
 from labeling.services.snapshots import freeze_snapshot, new_judgements_since_snapshot
 from labeling.services.undoing import undo_last
+from labeling.services.warnings import ProjectWarning, change_warnings, has_items, project_warnings
 
 __all__ = [
     "AgreementFigures",
@@ -36,11 +40,13 @@ __all__ = [
     "Order",
     "PairAgreement",
     "ProjectFigures",
+    "ProjectWarning",
     "act_on_items",
     "archive_project",
     "carry_on",
     "carry_on_unfinished",
     "change_overlap",
+    "change_warnings",
     "check_assigned",
     "count_items",
     "count_preferences",
@@ -49,7 +55,15 @@ __all__ = [
     "expire_leases",
     "fold_reopened",
     "freeze_snapshot",
+    "has_items",
     "import_records",
+    "judgements_of_items",
+    "latest_judgements",
+    "mark_reports_read",
+    "name_responses",
+    "open_snapshot_file",
+    "own_reports_told",
+    "project_warnings",
     "iter_export",
     "lease_next",
     "load_assignment",
@@ -74,6 +88,7 @@ __all__ = [
     "set_tags",
     "skip_assignment",
     "store_response",
+    "submit_and_offer",
     "submit_comparison",
     "submit_judgement",
     "undo_action",

@@ -20,6 +20,7 @@ from labeling.kinds.kind import Kind
 from labeling.models import Assignment, Comparison
 from labeling.services.holding import check_assigned
 from labeling.services.judgement_events import tell_webhooks
+from labeling.services.lease import Offer, judge_and_offer
 from labeling.services.slots import lock_assignment, take_slot
 from webhooks.kinds import EventKind
 
@@ -77,16 +78,24 @@ def submit_judgement(
         LeaseLost: this person had skipped the item.
         BadJudgement: the parts do not go together, or the project does not ask for them.
     """
-    check_assigned(assignment, by)
-    kind, design = kind_of(assignment.item.kind), design_of(assignment.project)
-    check_common(design=design, reason=reason, active_ms=active_ms)
     with transaction.atomic():
-        values = {
-            "assignment": assignment.pk, "annotator": by.user_id, "client_id": client_id, "state": State.LEASED.value,
-            "reason": reason, "flags": json.dumps(read_flags(flags, design=design, assignment=assignment)),
-            "active_ms": active_ms, "is_surplus": False, "slot": None,
-        } | kind.read(said, design=design.kinds[kind.name], assignment=assignment)  # fmt: skip
-        return _store(kind, values, by=by) or _submit_late(kind, assignment, values, by=by)
+        return _submit(assignment, by, client_id, said, reason, flags, active_ms)
+
+
+def submit_and_offer(
+    *, assignment: Assignment, by: Membership, beside: Sequence[int] = (), in_reserve: bool = False, **judgement: Any
+) -> tuple[JudgementBase, Offer]:
+    """`submit_judgement` and the next item for this person.
+
+    Args:
+        beside, in_reserve: see `lease_next`.
+    """
+    check_assigned(assignment, by)
+    filled = {"reason": "", "flags": (), "active_ms": None} | judgement
+    return judge_and_offer(
+        lambda: _submit(assignment=assignment, by=by, **filled),
+        project=assignment.project, by=by, beside=beside, in_reserve=in_reserve,
+    )  # fmt: skip
 
 
 def submit_comparison(
@@ -103,6 +112,27 @@ def submit_comparison(
     stored = submit_judgement(assignment=assignment, by=by, client_id=client_id, said=said, **more)
     assert isinstance(stored, Comparison)
     return stored
+
+
+def _submit(
+    assignment: Assignment,
+    by: Membership,
+    client_id: UUID,
+    said: Mapping[str, Any],
+    reason: str,
+    flags: Sequence[Any],
+    active_ms: int | None,
+) -> JudgementBase:
+    """In the caller's transaction."""
+    check_assigned(assignment, by)
+    kind, design = kind_of(assignment.item.kind), design_of(assignment.project)
+    check_common(design=design, reason=reason, active_ms=active_ms)
+    values = {
+        "assignment": assignment.pk, "annotator": by.user_id, "client_id": client_id, "state": State.LEASED.value,
+        "reason": reason, "flags": json.dumps(read_flags(flags, design=design, assignment=assignment)),
+        "active_ms": active_ms, "is_surplus": False, "slot": None,
+    } | kind.read(said, design=design.kinds[kind.name], assignment=assignment)  # fmt: skip
+    return _store(kind, values, by=by) or _submit_late(kind, assignment, values, by=by)
 
 
 def _store(kind: Kind, values: dict[str, Any], *, by: Membership) -> JudgementBase | None:

@@ -43,8 +43,7 @@ def _show(
     why_nothing: str = "",
 ) -> HttpResponse:
     """The card, alone for the script and in its page otherwise; `said` is announced and shown for a moment."""
-    liked = services.profile_of(request.member).preferences
-    context = {
+    context: dict[str, Any] = {
         "project": project,
         "tab": "desk",
         "card": lay_out(assignment) if assignment else None,
@@ -53,13 +52,14 @@ def _show(
         "why_nothing": why_nothing,
         "today": judged_today(project=project, by=request.member),
         "heartbeat_seconds": max(15, min(60, project.lease_minutes * 20)),
-        "preferences": liked,
-        "preferences_json": json.dumps(liked),
-        "key_actions": KEY_ACTIONS,
-        "skip_reasons": SKIP_REASONS,
     }
-    template = "labeling/desk.html#card" if request.htmx else "labeling/desk.html"  # type: ignore[attr-defined]
-    return render(request, template, context, status=422 if form else 200)
+    status = 422 if form else 200
+    if request.htmx:  # type: ignore[attr-defined]
+        return render(request, "labeling/desk.html#card", context, status=status)
+    liked = services.profile_of(request.member).preferences
+    context |= {"preferences": liked, "preferences_json": json.dumps(liked)}
+    context |= {"key_actions": KEY_ACTIONS, "skip_reasons": SKIP_REASONS}
+    return render(request, "labeling/desk.html", context, status=status)
 
 
 def _next(request: MemberRequest, project: Project, *, said: str = "") -> HttpResponse:
@@ -72,15 +72,18 @@ def _next(request: MemberRequest, project: Project, *, said: str = "") -> HttpRe
 
 
 def _offer(request: MemberRequest, project: Project, asked: QueryDict, *, said: str = "") -> HttpResponse:
+    offer = services.offer_next(project=project, by=request.member, **_asked(request, project, asked))
+    return _show(request, project, offer.assignment, said=said, why_nothing=offer.why)
+
+
+def _asked(request: MemberRequest, project: Project, asked: QueryDict) -> dict[str, Any]:
+    """Which item the script asks for: another one than what it shows now, and whether that is to be in reserve."""
     showing = _number(asked.get("showing", ""))
     if showing:
         mine = Assignment.objects.for_member(request.member).for_annotator(request.member.user).filter(project=project)
         for assignment in mine.filter(pk=showing):
             services.mark_shown(assignment=assignment, by=request.member)
-    in_reserve = asked.get("reserve") == "1"
-    beside = [showing] if showing else []
-    offer = services.offer_next(project=project, by=request.member, beside=beside, in_reserve=in_reserve)
-    return _show(request, project, offer.assignment, said=said, why_nothing=offer.why)
+    return {"beside": [showing] if showing else [], "in_reserve": asked.get("reserve") == "1"}
 
 
 def _number(text: str) -> int:
@@ -119,11 +122,18 @@ def submit(request: MemberRequest, project_id: int, assignment_id: int) -> HttpR
     form = JudgementForm(request.POST, design=design_of(assignment.project))
     said = _said(request, assignment)
     if form.is_valid():
+        asked = _asked(request, assignment.project, request.POST)
         with shown_on(form):
-            judgement = services.submit_judgement(assignment=assignment, by=request.member, said=said, **form.common())
+            judgement, offer = services.submit_and_offer(
+                assignment=assignment, by=request.member, said=said, **asked, **form.common()
+            )
     if not form.errors:
         surplus = "Stored as an extra: others had judged this item while its time was over."
-        return _next(request, assignment.project, said=surplus if judgement.is_surplus else "Stored.")
+        told = surplus if judgement.is_surplus else "Stored."
+        if not request.htmx:  # type: ignore[attr-defined]
+            messages.info(request, told)
+            return redirect("desk", project_id)
+        return _show(request, assignment.project, offer.assignment, said=told, why_nothing=offer.why)
     assignment.refresh_from_db()
     assignment.draft = said | {
         "reason": request.POST.get("reason", ""),
