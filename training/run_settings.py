@@ -8,6 +8,8 @@ from typing import Any
 from training.models import TrainingRun
 from training.services.check_config import RESOLVED
 
+SETTINGS_FILE = "settings.json"
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -23,7 +25,7 @@ def read_settings(run: TrainingRun) -> list[Setting]:
 
     Of a run that has not started only what was chosen is known.
     """
-    found = _read(run.directory / "settings.json")
+    found = _read(run.directory / SETTINGS_FILE)
     if found is None:
         return [Setting(name, value, None, True) for name, value in run.config.items()]
     settings = [

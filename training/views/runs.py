@@ -19,7 +19,7 @@ from training.forms import FineTuneForm
 from training.metrics import read_curves, read_progress
 from training.models import Recipe, RunStatus, TrainingRun
 from training.read_demonstrations import read_demonstrations
-from training.run_settings import read_settings
+from training.run_settings import SETTINGS_FILE, read_settings
 from training.services.resolve_inputs import input_versions
 from training.wording import list_figures, say_figures
 
@@ -82,6 +82,7 @@ def run_page(request: MemberRequest, run_id: int) -> HttpResponse:
             "inputs": input_versions(run),
             "versions": ModelVersion.objects.for_member(request.member).filter(run_id=run.pk),
             "settings": read_settings(run),
+            "settings_known": (run.directory / SETTINGS_FILE).exists(),
             "evidence": evidence_of(measured),
             "measured": measured,
             "figures": say_figures(run.result.get("figures", {})),
