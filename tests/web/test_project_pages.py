@@ -147,6 +147,22 @@ def test_every_offered_export_is_streamed(client, filled, alice, wanted):
     assert b"Answer" in b"".join(answer.streaming_content)
 
 
+def test_an_export_is_chosen_on_a_page_and_what_cannot_be_is_said_there(client, filled, alice):
+    client.force_login(alice.user)
+    judge(client, filled)
+    judge(client, filled)
+    path = f"/projects/{filled.pk}/export/"
+    assert "Made before this day" in client.get(path).content.decode()
+    empty = "format=jsonl&kind=&since=&until=&annotator=&min_agreement=&after="
+    whole = b"".join(client.get(f"{path}?{empty}").streaming_content).splitlines()
+    last = json.loads(whole[0])["judgement_id"]
+    assert b"".join(client.get(f"{path}?{empty}{last}").streaming_content).splitlines() == whole[1:]
+    refused = client.get(f"{path}?format=csv&since=soon&annotator=bob")
+    assert (refused.status_code, "Write a day (2026-11-21)" in refused.content.decode()) == (422, True)
+    refused = client.get(f"{path}?format=csv&annotator=bob")
+    assert (refused.status_code, "Nobody here is called" in refused.content.decode()) == (422, True)
+
+
 def test_an_unknown_export_is_not_found(client, filled, alice):
     client.force_login(alice.user)
     assert client.get(f"/projects/{filled.pk}/export/?format=../../etc").status_code == 404
