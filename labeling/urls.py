@@ -40,9 +40,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("projects/<int:project_id>/items/<int:item_id>/preview/", items.preview, name="item-preview"),
     path("projects/<int:project_id>/judgements/", people.judgements, name="project-judgements"),
     path("projects/<int:project_id>/annotators/", people.annotators, name="project-annotators"),
-    path(
-        "projects/<int:project_id>/annotators/<int:member_id>/", people.annotator_change, name="project-annotator-change"
-    ),
+    path("projects/<int:project_id>/annotators/<int:member_id>/", people.annotator_change, name="annotator-change"),
     path("projects/<int:project_id>/reports/", reports.reports, name="project-reports"),
     path("projects/<int:project_id>/reports/<int:report_id>/", reports.resolve, name="report-resolve"),
     path("reports/", reports.my_reports, name="my-reports"),

@@ -80,9 +80,18 @@ class BulkAction(models.Model):
         return self.state == self.State.DONE and self.changed > 0 and now() < self.undo_until
 
     @property
+    def is_recent(self) -> bool:
+        """Still worth a line on the page: under way, or within its time to undo."""
+        return self.state in (self.State.WORKING, self.State.UNDOING) or now() < self.undo_until
+
+    @property
     def not_restored(self) -> int:
         """Once undone: how many had changed since, and stay as they are."""
         return self.changed - self.restored
+
+
+class BulkChangeQuerySet(OrganisationQuerySet["BulkChange"]):
+    organisation_path = "action__project__organisation"
 
 
 class BulkChange(models.Model):
@@ -102,6 +111,8 @@ class BulkChange(models.Model):
     field = models.CharField(max_length=12, choices=Field.choices)
     before = models.JSONField(null=True)
     after = models.JSONField(null=True)
+
+    objects: ClassVar = BulkChangeQuerySet.as_manager()
 
     class Meta:
         indexes = [models.Index(fields=["action", "item"], name="bulk_change_by_action")]

@@ -5,8 +5,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
+from celery import Task
 from django.db import OperationalError, connection, transaction
 from django.utils.timezone import now
 from psycopg.errors import DeadlockDetected
@@ -138,13 +140,14 @@ def _work_at(action: BulkAction) -> BulkAction:
     if not carry_on(action.pk, seconds=REQUEST_SECONDS):
         from labeling.tasks import carry_on_bulk_action_task  # the tasks know the services
 
-        retry = {"max_retries": 1, "interval_start": 0, "interval_max": 0.2}
-        # A broker that is away is logged, not raised: the sweep finds the row.
-        transaction.on_commit(
-            lambda: carry_on_bulk_action_task.apply_async(args=(action.pk,), retry_policy=retry), robust=True
-        )
+        # The row is the truth: when the broker is away, the sweep finds it.
+        transaction.on_commit(partial(_ask_worker, carry_on_bulk_action_task, action.pk), robust=True)
     action.refresh_from_db()
     return action
+
+
+def _ask_worker(task: Task, action_id: int) -> None:
+    task.apply_async(args=(action_id,), retry_policy={"max_retries": 1, "interval_start": 0, "interval_max": 0.2})
 
 
 def _batch_with_patience(action_id: int) -> bool:

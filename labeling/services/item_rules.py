@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 from accounts.errors import Invalid
 from labeling.kinds import NAMES, kind_of
-from labeling.models import ItemKind
+from labeling.kinds.design import design_of
+from labeling.models import ItemKind, Project, Response
 from labeling.selection import policies
 
 
@@ -50,3 +51,16 @@ class ItemRules:
         """Responses per item."""
         about = kind_of(self.kind)
         return min(max(self.responses_per_item, about.fewest), about.most)
+
+
+def default_rules(project: Project) -> ItemRules:
+    """What becomes an item when nobody says: a pair or a ranking a prompt, or each answer by itself."""
+    kind = design_of(project).kind
+    many = kind_of(kind).most == 1
+    return ItemRules(kind=kind, policy=project.selection_policy, items_per_prompt=50 if many else 1)
+
+
+def model_names(project: Project) -> list[str]:
+    """Which models wrote the project's responses, of the first hundred names."""
+    written = Response.objects.filter(prompt__project=project).exclude(model_name="").order_by("model_name")
+    return list(written.values_list("model_name", flat=True).distinct()[:100])

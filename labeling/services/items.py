@@ -96,13 +96,6 @@ def make_items(*, project: Project, by: Membership, **rules: Any) -> int:
     return made
 
 
-def default_rules(project: Project) -> ItemRules:
-    """What becomes an item when nobody says: a pair or a ranking a prompt, or each answer by itself."""
-    kind = design_of(project).kind
-    many = kind_of(kind).most == 1
-    return ItemRules(kind=kind, policy=project.selection_policy, items_per_prompt=50 if many else 1)
-
-
 def makes_pairs_in_order(project: Project) -> bool:
     """Whether the first two answers of a row make its item, without a look at the others."""
     policy = project.selection_policy

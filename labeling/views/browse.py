@@ -1,16 +1,15 @@
-"""What a project holds: prompts with their responses, and items with their state."""
+"""What a project holds: prompts with their responses, and what was said of them."""
 
-from django.contrib import messages
-from django.db.models import Count, Q
+from django.db.models import Count
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_POST, require_safe
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_safe
 
 from accounts.decorators import MemberRequest, requires
 from accounts.paging import page_of
-from accounts.permissions import Permission
+from accounts.permissions import Permission, can
 from labeling import services
-from labeling.models import Assignment, Item, Prompt
+from labeling.models import Prompt
 from labeling.views.common import project_of
 
 
@@ -31,43 +30,23 @@ def prompts(request: MemberRequest, project_id: int) -> HttpResponse:
 @require_safe
 @requires(Permission.VIEW_PROJECTS)
 def prompt(request: MemberRequest, project_id: int, prompt_id: int) -> HttpResponse:
-    """One prompt with its responses and where each came from. The desk never shows the latter."""
+    """One prompt with its responses, where each came from, and what was said of them. The desk never shows these."""
     project = project_of(request.member, project_id)
     found = get_object_or_404(Prompt.objects.for_member(request.member), pk=prompt_id, project=project)
-    context = {"project": project, "tab": "prompts", "prompt": found, "responses": found.responses.order_by("pk")[:50]}
+    items = list(found.items.order_by("pk").prefetch_related("item_responses")[:50])
+    may_review = can(request.member, Permission.REVIEW)
+    said = services.judgements_of_items(project=project, by=request.member, items=items) if may_review else {}
+    responses = services.name_responses(found)[:100]
+    names = {response.pk: name for name, response in responses}
+    context = {
+        "project": project,
+        "tab": "prompts",
+        "prompt": found,
+        "responses": responses,
+        "items": [
+            (item, [names.get(each.response_id, "") for each in item.item_responses.all()], said.get(item.pk, []))
+            for item in items
+        ],
+        "may_review": may_review,
+    }
     return render(request, "labeling/prompt.html", context)
-
-
-@require_safe
-@requires(Permission.VIEW_PROJECTS)
-def items(request: MemberRequest, project_id: int) -> HttpResponse:
-    """A page of items, newest first, all or only those with an open slot."""
-    project = project_of(request.member, project_id)
-    found = Item.objects.filter(project=project)
-    state = request.GET.get("state", "")
-    if state == "open":
-        found = found.open()
-    elif state == "done":
-        found = found.filter(open_slots=0)
-    page = page_of(found.select_related("prompt"), before=request.GET.get("before"))
-    counted = Item.objects.filter(pk__in=[row.pk for row in page.rows]).annotate(
-        judged=Count("assignments", filter=Q(assignments__state=Assignment.State.JUDGED)),
-        leased=Count("assignments", filter=Q(assignments__state=Assignment.State.LEASED)),
-    )
-    counts = {row.pk: row for row in counted}
-    rows = [(row, counts[row.pk]) for row in page.rows]
-    context = {"project": project, "tab": "items", "page": page, "rows": rows, "state": state}
-    return render(request, "labeling/items.html", context)
-
-
-@require_POST
-@requires(Permission.MANAGE_PROJECTS)
-def make_items(request: MemberRequest, project_id: int) -> HttpResponse:
-    """Pair the responses of every prompt that has two or more."""
-    project = project_of(request.member, project_id)
-    made = services.make_items(project=project, by=request.member, policy=project.selection_policy)
-    if made:
-        messages.success(request, f"{made} item{'' if made == 1 else 's'} made. Annotators get them now.")
-    else:
-        messages.info(request, "No new items: every prompt with two responses has its item. Add responses first.")
-    return redirect("project-items", project.pk)

@@ -2,12 +2,14 @@
 
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from accounts.decorators import MemberRequest, requires
-from accounts.permissions import Permission
+from accounts.permissions import Permission, can
 from labeling import services
 from labeling.agreement_words import agreement_word, name_pairs
+from labeling.models import Report
 from labeling.views.common import project_of
 from labeling.views.exports import FORMATS
 
@@ -18,11 +20,15 @@ def project(request: MemberRequest, project_id: int) -> HttpResponse:
     """The overview. What takes longer to work out arrives as parts of the page."""
     found = project_of(request.member, project_id)
     figures = services.project_figures(found)
+    may_manage = can(request.member, Permission.MANAGE_PROJECTS)
     context = {
         "project": found,
         "tab": "overview",
         "figures": figures,
         "per_day": [{"name": "Judgements", "points": figures.per_day}],
+        "warnings": services.project_warnings(found) if may_manage else [],
+        "invite": request.build_absolute_uri(reverse("desk", args=[found.pk])) if may_manage else "",
+        "open_reports": Report.objects.open().filter(project=found).count(),
         "formats": [(name, words) for name, (_, _, words) in FORMATS.items()],
     }
     return render(request, "labeling/project.html", context)

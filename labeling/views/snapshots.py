@@ -1,7 +1,7 @@
 """Snapshots: what was frozen, and what learned from it."""
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import FileResponse, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
@@ -56,3 +56,13 @@ def freeze(request: MemberRequest, project_id: int) -> HttpResponse:
     made = services.freeze_snapshot(project=project, by=request.member)
     messages.success(request, f"Frozen: {made.judgement_count} judgements, none of which can change in it.")
     return redirect("snapshot", project.pk, made.pk)
+
+
+@require_safe
+@requires(Permission.EXPORT)
+def snapshot_file(request: MemberRequest, project_id: int, snapshot_id: int, name: str) -> FileResponse:
+    """One of the frozen files, as it was frozen."""
+    project = project_of(request.member, project_id)
+    found = get_object_or_404(Snapshot.objects.for_member(request.member), pk=snapshot_id, project=project)
+    opened = services.open_snapshot_file(snapshot=found, by=request.member, name=name)
+    return FileResponse(opened, as_attachment=True, filename=f"{project.slug}-{found.content_hash[:12]}-{name}")

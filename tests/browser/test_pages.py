@@ -116,7 +116,7 @@ def test_the_theme_follows_the_system_until_it_is_chosen_and_is_remembered(open_
 
 
 def test_a_form_pressed_twice_is_sent_once(open_page, alice):
-    page = open_page(alice, "/projects/new/")
+    page = open_page(alice, "/projects/new/helpfulness/")
     page.get_by_label("Name").fill("Recipes")
     page.get_by_role("button", name="Set up the project").dblclick()
     page.wait_for_url("**/import/")

@@ -1,0 +1,28 @@
+"""The files of a snapshot, to be taken along."""
+
+from typing import BinaryIO
+
+from accounts.audit import record_event
+from accounts.errors import NotFound
+from accounts.models import Membership
+from accounts.permissions import Permission, check_can
+from labeling.models import Snapshot
+
+NAMES = ("train.jsonl", "held_out.jsonl", "prompts_train.jsonl", "prompts_held_out.jsonl", "manifest.json")
+
+
+def open_snapshot_file(*, snapshot: Snapshot, by: Membership, name: str) -> BinaryIO:
+    """The file, open for reading; the trail says who took it.
+
+    Raises:
+        NotPermitted
+        NotFound: there is no file of this name, or it is gone from the data directory.
+    """
+    check_can(by, Permission.EXPORT)
+    if name not in NAMES:
+        raise NotFound(f"A snapshot has no file {name[:40]!r}. It has {', '.join(NAMES)}.")
+    path = snapshot.directory / name
+    if not path.is_file():
+        raise NotFound(f"{name} of this snapshot is not in the data directory any more. Restore it from a backup.")
+    record_event("snapshot downloaded", by=by, subject=snapshot, file=name)
+    return path.open("rb")

@@ -1,0 +1,198 @@
+"""Items as a manager sees them: the queue, one item, its preview, making more, and doing something to many at once."""
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpResponse, QueryDict
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts.decorators import MemberRequest, requires
+from accounts.errors import Invalid
+from accounts.paging import page_of
+from accounts.permissions import Permission, can
+from accounts.refusals import shown_on
+from labeling import services
+from labeling.desk_card import lay_out_preview
+from labeling.kinds import all_kinds
+from labeling.models import BulkAction, Item, Project
+from labeling.project_forms import ItemRulesForm
+from labeling.services.item_rules import default_rules, model_names
+from labeling.services.queue_filter import MAX_COUNTED, STATES, QueueFilter, count_queue, queue_items
+from labeling.services.queue_rows import queue_rows, who_may_have
+from labeling.views.common import project_of
+
+ACTS = [
+    ("release", "End leases", "Gives what is held now back to the queue; a verdict that still comes is kept."),
+    ("reassign", "Give to somebody else", "Ends the leases, and from now on only this person gets it."),
+    ("reserve", "Reserve for", "Only this person gets it; nobody chosen: everybody does again."),
+    ("withdraw", "Withdraw", "Nobody gets it any more; what was judged of it stays."),
+    ("put_back", "Put back", "A withdrawn item is given out again."),
+    ("overlap", "People per item", "How many judge it; never fewer than have judged or hold it."),
+    ("priority", "Priority", "Higher comes first."),
+]
+
+
+@require_safe
+@requires(Permission.VIEW_PROJECTS)
+def items(request: MemberRequest, project_id: int) -> HttpResponse:
+    """The queue: a page of items in a state, newest first, and who holds what since when."""
+    project = project_of(request.member, project_id)
+    wanted = QueueFilter.read(request.GET.dict())
+    page = page_of(
+        queue_items(project, wanted).select_related("prompt", "reserved_for"), before=request.GET.get("before")
+    )
+    found = count_queue(project, wanted)
+    query = QueryDict(mutable=True)
+    query.update(wanted.told())
+    context = {
+        "project": project,
+        "tab": "items",
+        "part": "queue",
+        "page": page,
+        "rows": queue_rows(page.rows),
+        "wanted": wanted,
+        "query": query.urlencode(),
+        "states": STATES.items(),
+        "kinds": all_kinds().values(),
+        "found": min(found, MAX_COUNTED),
+        "is_bounded": found > MAX_COUNTED,
+        "has_items": found or services.has_items(project),
+        **_acting(request, project),
+    }
+    return render(request, "labeling/items.html", context)
+
+
+def _acting(request: MemberRequest, project: Project) -> dict[str, object]:
+    """What can be done to items, what was done lately, and who there is."""
+    may = can(request.member, Permission.MANAGE_PROJECTS)
+    lately = BulkAction.objects.filter(project=project).select_related("by", "undone_by").order_by("-pk")
+    return {
+        "acts": ACTS if may else [],
+        "people": who_may_have(project),
+        "lately": [action for action in lately[:5] if action.is_recent] if may else [],
+    }
+
+
+@require_safe
+@requires(Permission.VIEW_PROJECTS)
+def item(request: MemberRequest, project_id: int, item_id: int) -> HttpResponse:
+    """One item: who has it, what was said of it, what is reported, and what can be done to it."""
+    project = project_of(request.member, project_id)
+    found = _item(request, project, item_id)
+    may_review = can(request.member, Permission.REVIEW)
+    judgements = services.judgements_of_items(project=project, by=request.member, items=[found]) if may_review else {}
+    context = {
+        "project": project,
+        "tab": "items",
+        "item": found,
+        "row": queue_rows([found])[0],
+        "responses": services.name_responses(found.prompt),
+        "shown": set(found.item_responses.values_list("response_id", flat=True)),
+        "may_review": may_review,
+        "judgements": judgements.get(found.pk, []),
+        "reports": found.reports.select_related("by", "resolved_by").order_by("-pk")[:50],
+        **_acting(request, project),
+    }
+    return render(request, "labeling/item.html", context)
+
+
+def _item(request: MemberRequest, project: Project, item_id: int) -> Item:
+    rows = Item.objects.for_member(request.member).select_related("project", "prompt", "reserved_for")
+    found: Item = get_object_or_404(rows, pk=item_id, project=project)
+    return found
+
+
+@require_safe
+@requires(Permission.VIEW_PROJECTS)
+def preview(request: MemberRequest, project_id: int, item_id: int) -> HttpResponse:
+    """The item as an annotator will see it; nothing can be sent from here."""
+    project = project_of(request.member, project_id)
+    found = _item(request, project, item_id)
+    context = {"project": project, "tab": "items", "item": found, "card": lay_out_preview(found), "preview": True}
+    return render(request, "labeling/item_preview.html", context)
+
+
+class ActForm(forms.Form):
+    """What to do, to which items."""
+
+    act = forms.CharField(max_length=20)
+    scope = forms.ChoiceField(choices=[("chosen", "chosen"), ("all", "all")], required=False)
+    person = forms.IntegerField(required=False)
+    overlap = forms.IntegerField(required=False)
+    priority = forms.FloatField(required=False)
+
+
+@require_POST
+@requires(Permission.MANAGE_PROJECTS)
+def act(request: MemberRequest, project_id: int) -> HttpResponse:
+    """Do something to the chosen items, or to all that the filter lets through."""
+    project = project_of(request.member, project_id)
+    form = ActForm(request.POST)
+    if not form.is_valid():
+        raise Invalid("This cannot be done. Choose what to do, and use numbers for people per item and priority.")
+    given = dict(form.cleaned_data)
+    on_all = given.pop("scope") == "all"
+    ids = [int(pk) for pk in request.POST.getlist("item") if pk.isdecimal() and len(pk) < 19]
+    wanted = QueueFilter.read({name: request.POST.get(f"filter_{name}", "") for name in ("state", "kind", "person")})
+    order = services.Order(**given, ids=[] if on_all else ids, filter=wanted if on_all else None)
+    done = services.act_on_items(project=project, by=request.member, order=order)
+    _tell(request, done)
+    return redirect(_back(request, project))
+
+
+def _tell(request: MemberRequest, done: BulkAction) -> None:
+    if done.state == BulkAction.State.WORKING:
+        messages.info(request, f"{done.get_act_display()}: under way. This page shows how far it is.")
+        return
+    left = f" {done.left_out} left as they were: it does not fit them." if done.left_out else ""
+    messages.success(request, f"{done.get_act_display()}: {done.changed} item{'' if done.changed == 1 else 's'}.{left}")
+
+
+def _back(request: MemberRequest, project: Project) -> str:
+    to = request.POST.get("back", "")
+    is_ours = url_has_allowed_host_and_scheme(to, allowed_hosts=None) and to.startswith(f"/projects/{project.pk}/")
+    return to if is_ours else f"/projects/{project.pk}/items/"
+
+
+@require_POST
+@requires(Permission.MANAGE_PROJECTS)
+def undo(request: MemberRequest, project_id: int, action_id: int) -> HttpResponse:
+    """Take a bulk action back, and say what could not be."""
+    project = project_of(request.member, project_id)
+    action = get_object_or_404(BulkAction.objects.for_member(request.member), pk=action_id, project=project)
+    undone = services.undo_action(action=action, by=request.member)
+    if undone.state == BulkAction.State.UNDOING:
+        messages.info(request, "It is being undone. This page shows how far it is.")
+    elif undone.not_restored:
+        messages.warning(
+            request,
+            f"Undone for {undone.restored} of {undone.changed}. The other {undone.not_restored} changed since, or "
+            "their place is taken: they stay as they are.",
+        )
+    else:
+        messages.success(request, f"Undone: {undone.restored} item{'' if undone.restored == 1 else 's'} as before.")
+    return redirect(_back(request, project))
+
+
+@require_http_methods(["GET", "POST"])
+@requires(Permission.MANAGE_PROJECTS)
+def make_items(request: MemberRequest, project_id: int) -> HttpResponse:
+    """Rules for new items; first counted, then made."""
+    project = project_of(request.member, project_id)
+    usual = default_rules(project)
+    initial = {"kind": usual.kind, "policy": usual.policy, "items_per_prompt": usual.items_per_prompt}
+    posted = request.POST if request.method == "POST" else None
+    form = ItemRulesForm(posted, initial=initial, models=model_names(project))
+    context = {"project": project, "tab": "items", "part": "make", "form": form}
+    if form.is_valid():
+        with shown_on(form):
+            if "count" in request.POST:
+                context["would_make"] = services.count_items(project=project, by=request.member, **form.rules())
+            else:
+                made = services.make_items(project=project, by=request.member, **form.rules())
+                if made:
+                    messages.success(request, f"{made:,} item{'' if made == 1 else 's'} made. Annotators get them now.")
+                    return redirect("project-items", project.pk)
+                context["would_make"] = 0
+    return render(request, "labeling/items_make.html", context, status=422 if form.errors else 200)
