@@ -8,6 +8,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils.timezone import now
 
 from accounts.tokens import create_token
+from labeling.services import freeze_snapshot
 from models_registry.services import promote_version
 from tests.cast import make_member
 from tests.models_registry.making import make_version, open_the_gate
@@ -351,3 +352,15 @@ def test_who_may_not_start_runs_is_offered_no_fine_tuning(client, organisation, 
     _sign_in(client, make_member(organisation, "vera@example.org", "viewer"))
     assert "Fine-tune" not in client.get(f"/projects/{project.pk}/runs/").content.decode()
     assert _upload(client, project, b"{}").status_code == 403
+
+
+def test_training_again_on_nothing_new_is_offered_and_said(client, alice, judged_project, base):
+    run = services.create_run(project=judged_project, by=alice, recipe="prepare_base")
+    TrainingRun.objects.filter(pk=run.pk).update(status="succeeded", finished_at=now())
+    _sign_in(client, alice)
+    address = f"/projects/{judged_project.pk}/runs/summary"
+    assert "No judgement has come" not in client.get(address).content.decode()
+    freeze_snapshot(project=judged_project, by=alice)
+    page = client.get(address).content.decode()
+    assert "No judgement has come since the last snapshot" in page
+    assert "disabled" not in page
