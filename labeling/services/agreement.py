@@ -1,28 +1,28 @@
 """Agreement on a project's items, from the counted judgements as they are now."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
 from django.db import connection
-from numpy.typing import NDArray
 
-from labeling.agreement import (
-    Figure,
-    cohen_kappa,
-    count_labels,
-    fleiss_kappa,
-    krippendorff_alpha,
-    pair_tables,
-    percent_agreement,
-)
+from accounts.lazy_module import lazy_module
 from labeling.models import Project, SelectionPolicy
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from labeling import agreement
+else:
+    np = lazy_module("numpy")
+    agreement = lazy_module("labeling.agreement")
 
 N_LABELS = 5  # the item's first response is better, its second, about equal, both bad, both good
 MAX_PAIRS = 200
 
 # COPY in binary: each row is 2 bytes for the number of columns, then each column's length (4 bytes) and value.
-_ROW = np.dtype([("columns", ">i2"), ("l1", ">i4"), ("item", ">i8"), ("l2", ">i4"), ("annotator", ">i8"),
-                 ("l3", ">i4"), ("label", ">i2")])  # fmt: skip
+_ROW = [("columns", ">i2"), ("l1", ">i4"), ("item", ">i8"), ("l2", ">i4"), ("annotator", ">i8"), ("l3", ">i4"),
+        ("label", ">i2")]  # fmt: skip
 _HEADER_BYTES = 19
 _TRAILER_BYTES = 2
 
@@ -46,7 +46,7 @@ class PairAgreement:
     first_id: int
     second_id: int
     percent: float
-    kappa: Figure | None
+    kappa: "agreement.Figure | None"
 
     @property
     def annotators(self) -> list[int]:
@@ -61,9 +61,9 @@ class AgreementFigures:
     judgements: int
     annotators: int
     items_with_two: int
-    percent_agreement: Figure | None
-    alpha: Figure | None
-    fleiss_kappa: Figure | None
+    percent_agreement: "agreement.Figure | None"
+    alpha: "agreement.Figure | None"
+    fleiss_kappa: "agreement.Figure | None"
     # At most MAX_PAIRS, those with the most items in common first.
     pairs: list[PairAgreement]
     pair_count: int
@@ -75,23 +75,23 @@ def measure_agreement(project: Project) -> AgreementFigures:
     items_V = votes["item"].astype(np.int64)
     annotators_V = votes["annotator"].astype(np.int64)
     labels_V = votes["label"].astype(np.int64)
-    counts_NK = count_labels(items_V, labels_V, N_LABELS)
-    people, tables = pair_tables(items_V, annotators_V, labels_V, N_LABELS)
+    counts_NK = agreement.count_labels(items_V, labels_V, N_LABELS)
+    people, tables = agreement.pair_tables(items_V, annotators_V, labels_V, N_LABELS)
     sizes = tables.sum(axis=(1, 2))
     largest = np.argsort(-sizes, kind="stable")[:MAX_PAIRS]
     return AgreementFigures(
         judgements=len(votes),
         annotators=len(np.unique(annotators_V)),
         items_with_two=int((counts_NK.sum(axis=1) >= 2).sum()),
-        percent_agreement=percent_agreement(counts_NK),
-        alpha=krippendorff_alpha(counts_NK),
-        fleiss_kappa=fleiss_kappa(counts_NK),
+        percent_agreement=agreement.percent_agreement(counts_NK),
+        alpha=agreement.krippendorff_alpha(counts_NK),
+        fleiss_kappa=agreement.fleiss_kappa(counts_NK),
         pairs=[
             PairAgreement(
                 first_id=int(people[i, 0]),
                 second_id=int(people[i, 1]),
                 percent=float(np.trace(tables[i]) / sizes[i]),
-                kappa=cohen_kappa(tables[i]),
+                kappa=agreement.cohen_kappa(tables[i]),
             )
             for i in largest
         ],
@@ -99,10 +99,10 @@ def measure_agreement(project: Project) -> AgreementFigures:
     )
 
 
-def _read_votes(project_id: int) -> NDArray[np.void]:
+def _read_votes(project_id: int) -> "NDArray[np.void]":
     with (
         connection.cursor() as cursor,
         cursor.cursor.copy(_VOTES, [SelectionPolicy.FEEDBACK.value, project_id]) as copy,
     ):
         data = b"".join(copy)
-    return np.frombuffer(data[_HEADER_BYTES:-_TRAILER_BYTES], dtype=_ROW)
+    return np.frombuffer(data[_HEADER_BYTES:-_TRAILER_BYTES], dtype=np.dtype(_ROW))

@@ -5,35 +5,43 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-import httpx
-
+from accounts.lazy_module import lazy_module
 from models_registry.engine.endpoint import EngineEndpoint
 from models_registry.errors import EngineTimeout, EngineUnavailable
 
+if TYPE_CHECKING:
+    import httpx
+else:
+    httpx = lazy_module("httpx")
+
 CONNECT_SECONDS = 5.0
-_LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=20, keepalive_expiry=4)
 _async_clients: "WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient]" = WeakKeyDictionary()
 _guard = threading.Lock()
 
 
 @cache
-def client() -> httpx.Client:
+def client() -> "httpx.Client":
     """The process's client: it may be used from many threads."""
-    return httpx.Client(limits=_LIMITS, trust_env=False)
+    return httpx.Client(limits=_limits(), trust_env=False)
 
 
-def async_client() -> httpx.AsyncClient:
+def async_client() -> "httpx.AsyncClient":
     """The event loop's client."""
     loop = asyncio.get_running_loop()
     with _guard:
         if loop not in _async_clients:
-            _async_clients[loop] = httpx.AsyncClient(limits=_LIMITS, trust_env=False)
+            _async_clients[loop] = httpx.AsyncClient(limits=_limits(), trust_env=False)
         return _async_clients[loop]
 
 
-def timeouts(seconds: float) -> httpx.Timeout:
+def _limits() -> "httpx.Limits":
+    return httpx.Limits(max_connections=None, max_keepalive_connections=20, keepalive_expiry=4)
+
+
+def timeouts(seconds: float) -> "httpx.Timeout":
     """So long for each read; a connection is there quickly or not at all."""
     return httpx.Timeout(seconds, connect=CONNECT_SECONDS)
 

@@ -1,13 +1,18 @@
 """Loading a version before its first user waits for it."""
 
 import logging
+from typing import TYPE_CHECKING
 
-import httpx
-
+from accounts.lazy_module import lazy_module
 from models_registry.engine.endpoint import endpoint_of
 from models_registry.engine.transport import client, timeouts
 from models_registry.errors import EngineError
 from models_registry.models import ModelVersion
+
+if TYPE_CHECKING:
+    import httpx
+else:
+    httpx = lazy_module("httpx")
 
 logger = logging.getLogger(__name__)
 

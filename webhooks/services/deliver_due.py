@@ -7,7 +7,6 @@ from contextlib import contextmanager
 
 from django.db import connection
 
-from webhooks.sending import send_all
 from webhooks.services.claim_deliveries import claim_deliveries
 from webhooks.services.settle_delivery import settle_delivery
 
@@ -20,6 +19,8 @@ def deliver_due() -> int:
 
     One sender works at a time: receivers that hang hold up one worker at most, and never those that expire leases.
     """
+    from webhooks.sending import send_all  # what it sends with is the worker's, not every web process's
+
     attempts = 0
     with _only_one() as is_mine:
         deadline = time.monotonic() + DRAIN_SECONDS
