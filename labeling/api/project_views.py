@@ -17,6 +17,7 @@ from accounts.authentication import member_of
 from accounts.paging import page_of
 from accounts.permissions import Permission
 from labeling import services
+from labeling.api.manager_serializers import ToldProjectSerializer, WarningSerializer
 from labeling.api.serializers import (
     AgreementSerializer,
     ImportReportSerializer,
@@ -30,6 +31,7 @@ from labeling.api.uploads import received_rows
 from labeling.exporting.filters import read_filter
 from labeling.importing.formats import FORMATS as IMPORT_FORMATS
 from labeling.kinds import NAMES
+from labeling.kinds.design import design_of
 from labeling.models import Project
 from labeling.services.exports import FORMATS
 from labeling.services.imports import import_rows
@@ -69,13 +71,13 @@ class ProjectList(APIView):
         page = page_of(Project.objects.for_member(member_of(request)), before=request.query_params.get("before"))
         return Response({"results": ProjectSerializer(page.rows, many=True).data, "next": page.older})
 
-    @extend_schema(operation_id="projects_create", request=NewProjectSerializer, responses={201: ProjectSerializer})
+    @extend_schema(operation_id="projects_create", request=NewProjectSerializer, responses={201: ToldProjectSerializer})
     def post(self, request: Request) -> Response:
-        """Set up a project."""
+        """Set up a project; `warnings` say what stands in its way. `GET /setups` has some to begin with."""
         given = NewProjectSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         project = services.create_project(by=member_of(request), **given.validated_data)
-        return Response(ProjectSerializer(project).data, status=201)
+        return Response(_told(project, services.project_warnings(project)), status=201)
 
 
 class ProjectDetail(APIView):
@@ -83,12 +85,12 @@ class ProjectDetail(APIView):
 
     @extend_schema(operation_id="projects_read", responses=ProjectSerializer)
     def get(self, request: Request, project_id: int) -> Response:
-        """One project, with its counts in `figures`."""
+        """One project, with its counts in `figures` and what stands in its way in `warnings`."""
         project = project_of(request, project_id)
         figures = ProjectFiguresSerializer(services.project_figures(project)).data
-        return Response({**ProjectSerializer(project).data, "figures": figures})
+        return Response({**_told(project, services.project_warnings(project)), "figures": figures})
 
-    @extend_schema(operation_id="projects_change", request=ProjectPatchSerializer, responses=ProjectSerializer)
+    @extend_schema(operation_id="projects_change", request=ProjectPatchSerializer, responses=ToldProjectSerializer)
     def patch(self, request: Request, project_id: int) -> Response:
         """Change settings, or pause and resume it. A new overlap holds for items made from now on."""
         project, member = project_of(request, project_id), member_of(request)
@@ -96,11 +98,18 @@ class ProjectDetail(APIView):
         given.is_valid(raise_exception=True)
         changes: dict[str, Any] = dict(given.validated_data)
         paused = changes.pop("paused", None)
+        before = design_of(project).as_json()
         if changes:
             project = services.update_project(project=project, by=member, **changes)
         if paused is not None:
             (services.pause_project if paused else services.resume_project)(project=project, by=member)
-        return Response(ProjectSerializer(project).data)
+        return Response(
+            _told(project, [*services.project_warnings(project), *services.change_warnings(project, before)])
+        )
+
+
+def _told(project: Project, warnings: list[services.ProjectWarning]) -> dict[str, Any]:
+    return {**ProjectSerializer(project).data, "warnings": WarningSerializer(warnings, many=True).data}
 
 
 class ProjectImport(APIView):
