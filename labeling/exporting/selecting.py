@@ -23,7 +23,8 @@ _LAST = (
     Column("reason", "j.reason"),
     Column("flags", "j.flags", "json"),
     Column("active_ms", "j.active_ms", "int"),
-    Column("annotator", "who.name"),
+    # A join would go through all of them for every row, where it may not hash them.
+    Column("annotator", "%(names)s::jsonb ->> j.annotator_id::text"),
     Column("policy", "i.policy"),
     Column("propensity", "i.propensity", "number"),
     Column("metadata", "p.metadata", "json"),
@@ -37,7 +38,6 @@ _FROM = """
 FROM {table} j
 JOIN labeling_item i ON i.id = j.item_id
 JOIN labeling_prompt p ON p.id = i.prompt_id
-JOIN unnest(%(people)s::bigint[], %(names)s::text[]) AS who(id, name) ON who.id = j.annotator_id
 {joins}
 WHERE j.project_id = %(project)s AND j.retracted_at IS NULL AND NOT j.is_surplus AND {where}
 """
