@@ -141,6 +141,7 @@ SPECTACULAR_SETTINGS = {
         "StageEnum": "models_registry.models.Stage",
         "VersionKindEnum": "models_registry.models.VersionKind",
         "JudgementKindEnum": "labeling.kinds.NAMES",
+        "AssignmentStateEnum": "labeling.models.Assignment.State",
     },
 }
 
