@@ -74,7 +74,7 @@ def render(text: str) -> SafeString:
     tokens = None if is_too_much(text) else _PARSER.parse(text)
     # What is nested deeper than the parser goes it leaves out; nobody may judge an answer with a part missing.
     if tokens is None or any(token.level >= MAX_NESTING - 2 for token in tokens):
-        return format_html('<div class="prose"><p class="plain">{}</p></div>', text)
+        return format_html('<div class="prose" dir="auto"><p class="plain">{}</p></div>', text)
     body = nh3.clean(
         _PARSER.renderer.render(tokens, _PARSER.options, {}),
         tags=_TAGS,
@@ -82,7 +82,7 @@ def render(text: str) -> SafeString:
         url_schemes={"http", "https", "mailto"},
         link_rel="noopener nofollow noreferrer",
     )
-    return mark_safe(f'<div class="prose">{body}</div>')  # noqa: S308 - nh3 has cleaned it
+    return mark_safe(f'<div class="prose" dir="auto">{body}</div>')  # noqa: S308 - nh3 has cleaned it
 
 
 def is_too_much(text: str) -> bool:
