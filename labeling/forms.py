@@ -1,4 +1,4 @@
-"""What people type about projects and verdicts."""
+"""What annotators send from the desk."""
 
 import json
 from typing import Any
@@ -7,67 +7,6 @@ from django import forms
 
 from labeling.desk_card import KEY_ACTIONS
 from labeling.kinds.design import Design
-from labeling.models import SelectionPolicy
-
-
-def _number(label: str, low: int, high: int | None, help_text: str, **more: Any) -> forms.IntegerField:
-    """A whole number in a range, whose refusal says the range."""
-    said = f"Use a whole number from {low} to {high}." if high else f"Use a whole number of {low} or more."
-    messages = {"invalid": said, "min_value": said, "max_value": said}
-    return forms.IntegerField(
-        label=label, min_value=low, max_value=high, help_text=help_text, error_messages=messages, **more
-    )
-
-
-class ProjectForm(forms.Form):
-    name = forms.CharField(max_length=120)
-    purpose = forms.CharField(
-        label="What it is for",
-        max_length=300,
-        required=False,
-        help_text="One sentence; annotators see it too.",
-    )
-    guidelines = forms.CharField(
-        label="Guidelines for annotators",
-        required=False,
-        widget=forms.Textarea(attrs={"rows": 12}),
-        help_text="Markdown. They stand beside every item.",
-        max_length=20_000,
-    )
-    overlap = _number(
-        "People per item",
-        1,
-        20,
-        "How many judge the same item. With 2 or more, agreement can be measured.",
-        initial=1,
-    )
-    lease_minutes = _number(
-        "Minutes an item is kept for one person",
-        1,
-        1440,
-        "While the page is open it is kept on; after that others may have it.",
-        initial=15,
-    )
-    held_out_percent = _number(
-        "Percent of prompts held out",
-        5,
-        50,
-        "Never trained on, so that a new version can be measured. It holds for prompts added from now on.",
-        initial=20,
-    )
-    selection_policy = forms.ChoiceField(
-        label="Order of items",
-        choices=[(SelectionPolicy.RANDOM, "Random"), (SelectionPolicy.IN_ORDER, "As they were added")],
-        initial=SelectionPolicy.RANDOM,
-        help_text="Random items tell what the whole project is like.",
-    )
-    retrain_after = _number(
-        "Retrain after so many new judgements",
-        10,
-        None,
-        "Leave it empty to retrain only when somebody presses the button.",
-        required=False,
-    )
 
 
 class MarkedFlags(forms.Field):

@@ -2,7 +2,6 @@
 
 from django.http import HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from accounts.decorators import MemberRequest, requires
@@ -27,7 +26,6 @@ def project(request: MemberRequest, project_id: int) -> HttpResponse:
         "figures": figures,
         "per_day": [{"name": "Judgements", "points": figures.per_day}],
         "warnings": services.project_warnings(found) if may_manage else [],
-        "invite": request.build_absolute_uri(reverse("desk", args=[found.pk])) if may_manage else "",
         "open_reports": Report.objects.open().filter(project=found).count(),
         "formats": [(name, words) for name, (_, _, words) in FORMATS.items()],
     }
