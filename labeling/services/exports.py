@@ -115,7 +115,8 @@ def _values(project: Project, kinds: list[tuple[str, KindExport]], limits: Expor
         why = f"Nobody here is called {unknown[0][:40]!r}. Use the names of an earlier export."
         raise Invalid(why, fields={"annotator": why})
     values: dict[str, Any] = {
-        "project": project.pk, "names": json.dumps(dict(zip(people, names, strict=True))), "since": limits.since, "until": limits.until,
+        "project": project.pk, "names": json.dumps(dict(zip(people, names, strict=True))),
+        "since": limits.since, "until": limits.until,
         "after": limits.after, "min_agreement": limits.min_agreement,
         "annotators": [known[name] for name in limits.annotators],
     }  # fmt: skip
