@@ -32,7 +32,7 @@ from labeling.services.queue_rows import queue_rows
 QUEUE = [
     OpenApiParameter("state", OpenApiTypes.STR, enum=list(STATES), description="An item may be in several."),
     OpenApiParameter("kind", OpenApiTypes.STR, enum=list(NAMES)),
-    OpenApiParameter("person", OpenApiTypes.INT, description="Who has, judged or skipped it, or has it reserved."),
+    OpenApiParameter("person", OpenApiTypes.INT, description="Who has or had it; of reserved items, for whom."),
 ]
 SHOWN = inline_serializer(
     "ItemPreview",

@@ -5,10 +5,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
-from celery import Task
 from django.db import OperationalError, connection, transaction
 from django.utils.timezone import now
 from psycopg.errors import DeadlockDetected
@@ -17,6 +15,7 @@ from accounts.audit import record_event
 from accounts.errors import Conflict, Invalid
 from accounts.models import Membership
 from accounts.permissions import GRANTS, Permission, check_can
+from labeling.enqueue import send_on_commit
 from labeling.models import BulkAction, BulkChange, Item, Project
 from labeling.services.bulk_statements import LOCK_ASSIGNMENTS, LOCK_ITEMS, carry_out_batch, undo_batch
 from labeling.services.queue import restart_queue
@@ -140,14 +139,9 @@ def _work_at(action: BulkAction) -> BulkAction:
     if not carry_on(action.pk, seconds=REQUEST_SECONDS):
         from labeling.tasks import carry_on_bulk_action_task  # the tasks know the services
 
-        # The row is the truth: when the broker is away, the sweep finds it.
-        transaction.on_commit(partial(_ask_worker, carry_on_bulk_action_task, action.pk), robust=True)
+        send_on_commit(carry_on_bulk_action_task, action.pk)
     action.refresh_from_db()
     return action
-
-
-def _ask_worker(task: Task, action_id: int) -> None:
-    task.apply_async(args=(action_id,), retry_policy={"max_retries": 1, "interval_start": 0, "interval_max": 0.2})
 
 
 def _batch_with_patience(action_id: int) -> bool:

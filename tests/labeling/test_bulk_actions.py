@@ -3,6 +3,8 @@
 from datetime import timedelta
 
 import pytest
+from celery import current_app
+from celery.app.amqp import AMQP
 from django.utils.timezone import now
 
 from accounts.errors import Conflict, Invalid, NotPermitted
@@ -62,7 +64,10 @@ def test_each_state_of_the_queue_holds_its_items_and_no_others(project, alice, b
         "reserved": {rest[1].pk}, "expired": set(), "reported": set(), "done": {judged, held},
     }  # fmt: skip
     of_dora = QueueFilter(person=dora.user_id)
-    assert set(queue_items(project, of_dora).values_list("pk", flat=True)) == {skipped.item_id, rest[1].pk}
+    assert set(queue_items(project, of_dora).values_list("pk", flat=True)) == {skipped.item_id}
+    for_dora = QueueFilter("reserved", person=dora.user_id)
+    assert set(queue_items(project, for_dora).values_list("pk", flat=True)) == {rest[1].pk}
+    assert not queue_items(project, QueueFilter("reserved", person=bob.user_id)).exists()
     assert count_queue(project, QueueFilter(kind="rating")) == 0
 
 
@@ -278,6 +283,22 @@ def test_items_of_another_project_are_out_of_reach(project, alice, act, charlie,
         act_on_items(project=other, by=charlie, order=Order("withdraw", ids=[Item.objects.get().pk]))
     assert act_on_items(project=other, by=charlie, order=Order("withdraw", filter=ALL)).changed == 0
     assert Item.objects.standing().count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_large_one_is_taken_while_the_broker_is_away_and_the_sweep_does_it(act, add_pairs, monkeypatch):
+    add_pairs(3)
+    monkeypatch.setattr(bulk_actions, "REQUEST_SECONDS", 0.0)
+    current_app.conf.broker_url, known = "redis://127.0.0.1:1/0", current_app.conf.broker_url
+    amqp, current_app.amqp = current_app.amqp, AMQP(current_app)
+    pool, current_app._pool = current_app._pool, None
+    try:
+        action = act("withdraw")
+    finally:
+        current_app.conf.broker_url, current_app.amqp, current_app._pool = known, amqp, pool
+    assert action.state == "working"
+    assert carry_on_unfinished() == 1
+    assert not Item.objects.standing().exists()
 
 
 @pytest.mark.django_db(transaction=True)
