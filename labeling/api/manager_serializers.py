@@ -128,6 +128,16 @@ class BulkActionSerializer(serializers.ModelSerializer[BulkAction]):
         return action.not_restored if action.state == BulkAction.State.UNDONE else None
 
 
+class ToldBulkActionSerializer(BulkActionSerializer):
+    """Also what stands in the project's way after the people per item were changed."""
+
+    warnings = WarningSerializer(many=True)
+
+    class Meta(BulkActionSerializer.Meta):
+        fields: Any = (*BulkActionSerializer.Meta.fields, "warnings")
+        read_only_fields: Any = fields
+
+
 class ReportSerializer(serializers.ModelSerializer[Report]):
     project = serializers.IntegerField(source="project_id")
     item = serializers.IntegerField(source="item_id")

@@ -20,6 +20,8 @@ from labeling.api.manager_serializers import (
     NewBulkActionSerializer,
     QueuePageSerializer,
     QueueRowSerializer,
+    ToldBulkActionSerializer,
+    WarningSerializer,
 )
 from labeling.api.project_views import BEFORE, project_of
 from labeling.api.serializers import NewItemsSerializer
@@ -113,7 +115,7 @@ class BulkActionList(APIView):
         return Response({"results": BulkActionSerializer(page.rows, many=True).data, "next": page.older})
 
     @extend_schema(
-        operation_id="bulk_actions_create", request=NewBulkActionSerializer, responses={201: BulkActionSerializer}
+        operation_id="bulk_actions_create", request=NewBulkActionSerializer, responses={201: ToldBulkActionSerializer}
     )
     def post(self, request: Request, project_id: int) -> Response:
         """Do something to items: end leases, give to somebody else, reserve, withdraw, put back, overlap, priority.
@@ -131,7 +133,9 @@ class BulkActionList(APIView):
             **values,
         )
         action = services.act_on_items(project=project, by=member_of(request), order=order)
-        return Response(BulkActionSerializer(action).data, status=201)
+        warnings = services.project_warnings(project) if action.act == BulkAction.Act.OVERLAP else []
+        told = {**BulkActionSerializer(action).data, "warnings": WarningSerializer(warnings, many=True).data}
+        return Response(told, status=201)
 
 
 class BulkActionDetail(APIView):

@@ -17,6 +17,7 @@ from accounts.models import Membership
 from accounts.permissions import GRANTS, Permission, check_can
 from labeling.enqueue import send_on_commit
 from labeling.models import BulkAction, BulkChange, Item, Project
+from labeling.services.annotators import profile_of
 from labeling.services.bulk_statements import LOCK_ASSIGNMENTS, LOCK_ITEMS, carry_out_batch, undo_batch
 from labeling.services.queue import restart_queue
 from labeling.services.queue_filter import QueueFilter, queue_items
@@ -59,12 +60,9 @@ class Order:
             fields["priority"] = "Use a number; higher comes first."
         if self.act == Act.REASSIGN and self.person is None:
             fields["person"] = "Say who is to judge them."
-        if self.person is not None and self.act in (Act.REASSIGN, Act.RESERVE):
-            member = Membership.objects.filter(
-                organisation_id=project.organisation_id, user_id=self.person, is_active=True
-            ).first()
-            if member is None or Permission.JUDGE not in GRANTS[member.role]:
-                fields["person"] = "Choose somebody of this organisation who may judge."
+        is_for_one = self.person is not None and self.act in (Act.REASSIGN, Act.RESERVE)
+        if is_for_one and (why := _why_not(project, self.person or 0)):
+            fields["person"] = why
         if fields:
             raise Invalid("This cannot be done. " + " ".join(fields.values()), fields=fields)
 
@@ -74,6 +72,21 @@ class Order:
         needs = {Act.REASSIGN: "person", Act.RESERVE: "person", Act.OVERLAP: "overlap", Act.PRIORITY: "priority"}
         name = needs.get(Act(self.act))
         return {name: getattr(self, name)} if name else {}
+
+
+def _why_not(project: Project, user_id: int) -> str:
+    """Why this person would never be given an item of the project that is reserved for them; empty: they would."""
+    member = Membership.objects.filter(
+        organisation_id=project.organisation_id, user_id=user_id, is_active=True, user__is_active=True
+    ).first()
+    if member is None or Permission.JUDGE not in GRANTS[member.role]:
+        return "Choose somebody of this organisation who may judge."
+    profile = profile_of(member)
+    if profile.paused_at:
+        return f"{member.user.display_name} is paused. Let them go on first, or choose somebody else."
+    if missing := sorted(set(project.requires) - set(profile.tags)):
+        return f"{member.user.display_name} lacks {', '.join(missing)}, which this project needs of everybody."
+    return ""
 
 
 def act_on_items(*, project: Project, by: Membership, order: Order) -> BulkAction:

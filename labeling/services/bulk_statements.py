@@ -72,10 +72,14 @@ WITH ended AS (
 INSERT INTO labeling_bulkchange (action_id, item_id, assignment_id, field, before, after)
 SELECT %(action)s, item_id, id, 'lease', NULL, after FROM ended RETURNING item_id
 """
-# Not judged or skipped by the person, nor with an answer of theirs, and with something left to judge.
+# What the person can have: they have the tags for it, have not judged or skipped it, wrote none of its answers, and
+# something of it is left to judge.
 _FIT_FOR_PERSON = """
 SELECT i.id FROM labeling_item i
-WHERE i.id = ANY(%(ids)s) AND i.withdrawn_at IS NULL
+WHERE i.id = ANY(%(ids)s) AND i.withdrawn_at IS NULL AND i.requires <@ coalesce((
+      SELECT f.tags FROM labeling_annotatorprofile f JOIN accounts_membership m ON m.id = f.membership_id
+      JOIN labeling_project p ON p.organisation_id = m.organisation_id
+      WHERE m.user_id = %(person)s AND p.id = i.project_id), '{}')
   AND (i.open_slots > 0 OR EXISTS (SELECT FROM labeling_assignment a WHERE a.item_id = i.id AND a.state = 'leased'))
   AND NOT EXISTS (SELECT FROM labeling_assignment a
                   WHERE a.item_id = i.id AND a.annotator_id = %(person)s AND a.state IN ('judged', 'skipped'))

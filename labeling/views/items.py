@@ -20,7 +20,7 @@ from labeling.project_forms import ItemRulesForm
 from labeling.services.item_rules import default_rules, model_names
 from labeling.services.queue_filter import MAX_COUNTED, STATES, QueueFilter, count_queue, queue_items
 from labeling.services.queue_rows import queue_rows, who_may_have
-from labeling.views.common import project_of
+from labeling.views.common import project_of, warn_of
 
 ACTS = [
     ("release", "End leases", "Gives what is held now back to the queue; a verdict that still comes is kept."),
@@ -138,6 +138,8 @@ def act(request: MemberRequest, project_id: int) -> HttpResponse:
     order = services.Order(**given, ids=[] if on_all else ids, filter=wanted if on_all else None)
     done = services.act_on_items(project=project, by=request.member, order=order)
     _tell(request, done)
+    if done.act == BulkAction.Act.OVERLAP:
+        warn_of(request, project)
     return redirect(_back(request, project))
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -16,7 +16,7 @@ from labeling.models import Project
 from labeling.project_forms import ProjectForm, SetupForm, settings_of
 from labeling.services.warnings import project_warnings
 from labeling.setups import SETUPS
-from labeling.views.common import project_of
+from labeling.views.common import project_of, warn_of
 
 
 @require_safe
@@ -64,12 +64,6 @@ def _set_up(
             warn_of(request, project)
             return redirect("project-import", project.pk)
     return render(request, template, context | {"form": form}, status=422 if form.errors else 200)
-
-
-def warn_of(request: HttpRequest, project: Project) -> None:
-    """Say what stands in the way, at the top of the next page."""
-    for warning in project_warnings(project):
-        messages.warning(request, warning.message)
 
 
 @require_http_methods(["GET", "POST"])

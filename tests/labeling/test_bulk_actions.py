@@ -19,9 +19,12 @@ from labeling.services import (
     carry_on_unfinished,
     change_overlap,
     lease_next,
+    pause_annotator,
     renew_lease,
+    set_tags,
     skip_assignment,
     undo_action,
+    update_project,
 )
 from labeling.services.queue_filter import QueueFilter, count_queue, queue_items
 from tests.cast import make_member
@@ -240,6 +243,23 @@ def test_items_are_reserved_for_nobody_who_may_not_judge_or_is_a_stranger(projec
     for member in (viewer, charlie):
         with pytest.raises(Invalid, match="may judge"):
             act("reserve", person=member.user_id)
+
+
+def test_nothing_is_reserved_for_who_could_never_have_it(project, alice, bob, act, add_pairs):
+    add_pairs(2)
+    pause_annotator(member=bob, by=alice)
+    with pytest.raises(Invalid, match="Bob is paused"):
+        act("reserve", person=bob.user_id)
+    pause_annotator(member=bob, by=alice, paused=False)
+    german = Item.objects.first()
+    Item.objects.filter(pk=german.pk).update(requires=["language:de"])
+    assert (act("reserve", person=bob.user_id).left_out, act("reserve", person=None).changed) == (1, 1)
+    set_tags(member=bob, by=alice, tags=["language:de"])
+    assert act("reserve", person=bob.user_id).left_out == 0
+    update_project(project=project, by=alice, requires=["skill:cooking"])
+    project.refresh_from_db()
+    with pytest.raises(Invalid, match="lacks skill:cooking"):
+        act("reserve", person=bob.user_id)
 
 
 @pytest.mark.parametrize("role", [Role.ANNOTATOR, Role.REVIEWER, Role.VIEWER])

@@ -79,6 +79,8 @@ def test_items_are_changed_in_bulk_and_it_is_undone(api, project, bob, add_pairs
     assert code_of(api.post(f"/bulk-actions/{action}/undo")) == "conflict"
     assert api.get(f"/bulk-actions/{action}").json() == undone
     item = Item.objects.first().pk
+    raised = api.post(path, {"act": "overlap", "items": [item], "overlap": 7}).json()
+    assert [warning["code"] for warning in raised["warnings"]] == ["overlap_too_large"]
     assert api.post(path, {"act": "priority", "items": [item], "priority": 3.5}).json()["changed"] == 1
     assert api.post(path, {"act": "reserve", "items": [item], "person": bob.user_id}).json()["changed"] == 1
     assert api.post(path, {"act": "reserve", "items": [item], "person": None}).json()["changed"] == 1
