@@ -8,7 +8,6 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.decorators import MemberRequest, requires
-from accounts.errors import Invalid
 from accounts.paging import page_of
 from accounts.permissions import Permission, can
 from accounts.refusals import shown_on
@@ -116,11 +115,11 @@ def preview(request: MemberRequest, project_id: int, item_id: int) -> HttpRespon
 class ActForm(forms.Form):
     """What to do, to which items."""
 
-    act = forms.CharField(max_length=20)
+    act = forms.CharField(max_length=20, error_messages={"required": "Choose what to do."})
     scope = forms.ChoiceField(choices=[("chosen", "chosen"), ("all", "all")], required=False)
     person = forms.IntegerField(required=False)
-    overlap = forms.IntegerField(required=False)
-    priority = forms.FloatField(required=False)
+    overlap = forms.IntegerField(required=False, error_messages={"invalid": "People per item: use a whole number."})
+    priority = forms.FloatField(required=False, error_messages={"invalid": "Priority: use a number."})
 
 
 @require_POST
@@ -129,18 +128,24 @@ def act(request: MemberRequest, project_id: int) -> HttpResponse:
     """Do something to the chosen items, or to all that the filter lets through."""
     project = project_of(request.member, project_id)
     form = ActForm(request.POST)
-    if not form.is_valid():
-        raise Invalid("This cannot be done. Choose what to do, and use numbers for people per item and priority.")
+    if form.is_valid():
+        with shown_on(form):
+            done = services.act_on_items(project=project, by=request.member, order=_order(request, form))
+            _tell(request, done)
+            if done.act == BulkAction.Act.OVERLAP:
+                warn_of(request, project)
+    for errors in form.errors.values():
+        for why in errors:
+            messages.error(request, f"Nothing was changed. {why}")
+    return redirect(_back(request, project))
+
+
+def _order(request: MemberRequest, form: ActForm) -> services.Order:
     given = dict(form.cleaned_data)
     on_all = given.pop("scope") == "all"
     ids = [int(pk) for pk in request.POST.getlist("item") if pk.isdecimal() and len(pk) < 19]
     wanted = QueueFilter.read({name: request.POST.get(f"filter_{name}", "") for name in ("state", "kind", "person")})
-    order = services.Order(**given, ids=[] if on_all else ids, filter=wanted if on_all else None)
-    done = services.act_on_items(project=project, by=request.member, order=order)
-    _tell(request, done)
-    if done.act == BulkAction.Act.OVERLAP:
-        warn_of(request, project)
-    return redirect(_back(request, project))
+    return services.Order(**given, ids=[] if on_all else ids, filter=wanted if on_all else None)
 
 
 def _tell(request: MemberRequest, done: BulkAction) -> None:

@@ -54,7 +54,8 @@ def test_of_another_organisation_nothing_is_found(client, filled, charlie, alice
         for path in (f"reports/{report.pk}/", f"annotators/{bob.pk}/", f"items/undo/{action.pk}/"):
             assert client.post(f"/projects/{project.pk}/{path}").status_code == 404, path
     assert client.post(f"/projects/{filled.pk}/items/act/", {"act": "withdraw", "item": item.pk}).status_code == 404
-    assert client.post(f"/projects/{own.pk}/items/act/", {"act": "withdraw", "item": item.pk}).status_code == 422
+    client.post(f"/projects/{own.pk}/items/act/", {"act": "priority", "priority": "77", "item": item.pk})
+    assert not Item.objects.filter(priority=77).exists()
 
 
 @pytest.mark.parametrize("role", [Role.ANNOTATOR, Role.REVIEWER, Role.VIEWER])
@@ -241,14 +242,22 @@ def test_the_queue_says_who_has_what_and_what_is_done_to_it_can_be_undone(client
 
 
 @pytest.mark.parametrize(
-    "sent",
-    [{}, {"act": "burn", "scope": "all"}, {"act": "overlap", "scope": "all", "overlap": "x"}, {"act": "withdraw"}],
+    ("sent", "told"),
+    [
+        ({}, "Choose what to do."),
+        ({"act": "burn", "scope": "all"}, "Use one of release"),
+        ({"act": "overlap", "scope": "all", "overlap": "x"}, "use a whole number"),
+        ({"act": "reassign", "scope": "all"}, "Say who is to judge them."),
+        ({"act": "withdraw"}, "Choose items, or the whole filter."),
+        ({"act": "withdraw", "scope": "all", "filter_state": "x"}, "Use one of open"),
+    ],
 )
-def test_an_act_that_is_none_is_refused_in_words(client, filled, alice, sent):
+def test_an_act_that_is_none_changes_nothing_and_is_told_on_the_queue(client, filled, alice, sent, told):
     client.force_login(alice.user)
-    answer = client.post(f"/projects/{filled.pk}/items/act/", sent)
-    assert answer.status_code == 422
-    assert "cannot be done" in answer.content.decode()
+    page = client.post(f"/projects/{filled.pk}/items/act/", sent, follow=True).content.decode()
+    assert "Nothing was changed." in page
+    assert told in page
+    assert not BulkAction.objects.exists()
 
 
 def test_nobody_is_sent_to_another_host_after_an_act(client, filled, alice):
