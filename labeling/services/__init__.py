@@ -8,7 +8,7 @@ from labeling.services.exports import iter_export
 from labeling.services.figures import ProjectFigures, project_figures
 from labeling.services.holding import check_assigned, mark_shown, release, renew_lease, save_draft, skip_assignment
 from labeling.services.imports import ImportReport, import_records
-from labeling.services.item_candidates import count_items
+from labeling.services.item_count import count_items
 from labeling.services.items import ItemRules, change_overlap, make_item, make_items
 from labeling.services.judging import submit_and_offer, submit_comparison, submit_judgement
 from labeling.services.lease import Offer, lease_next, offer_next

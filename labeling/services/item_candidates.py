@@ -1,4 +1,4 @@
-"""From prompts and rules to the sets of responses that could become items; also counted, before any is made."""
+"""From prompts and rules to the sets of responses that could become items."""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -8,9 +8,6 @@ from django.contrib.postgres.aggregates import JSONBAgg
 from django.db.models import Count, Q
 from django.db.models.functions import JSONObject, Length
 
-from accounts.models import Membership
-from accounts.permissions import Permission, check_can
-from labeling.kinds.design import design_of
 from labeling.models import Item, Project, Prompt
 from labeling.near_duplicates import are_near_duplicates
 from labeling.selection import Candidate
@@ -19,26 +16,6 @@ from labeling.services.item_rules import ItemRules, response_key
 _BATCH = 500
 # Of one prompt's responses, so many sets are looked at: 9 of 20 would be 167,960.
 _MAX_CANDIDATES = 2000
-
-
-def count_items(*, project: Project, by: Membership, **rules: Any) -> int:
-    """How many items `make_items` would make of these rules now.
-
-    Raises:
-        NotPermitted
-        Invalid: an unknown rule, or one out of its range.
-    """
-    check_can(by, Permission.MANAGE_PROJECTS)
-    wanted = ItemRules(**{"kind": design_of(project).kind} | rules)
-    wanted.check()
-    found = 0
-    for batch in prompt_batches(project, wanted):
-        known = known_keys(batch, wanted)
-        for prompt in batch:
-            missing = wanted.items_per_prompt - len(known[prompt.pk])
-            if missing > 0:
-                found += min(missing, len(candidates_of(prompt, wanted, known[prompt.pk])))
-    return found
 
 
 def prompt_batches(project: Project, wanted: ItemRules) -> Iterator[list[Prompt]]:

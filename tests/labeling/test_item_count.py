@@ -1,0 +1,58 @@
+"""What is counted before items are made is what is made then, whatever the rules."""
+
+import json
+import random
+
+import pytest
+from django.utils.timezone import now
+
+from accounts.errors import Invalid, NotPermitted
+from labeling.models import Item, Response
+from labeling.services import count_items, import_records, make_items
+
+pytestmark = pytest.mark.django_db
+TEXTS = ["Boil it for ten minutes.", "boil it for ten minutes!", "Ask a cook.", "It depends.", "Never.", "Cold water."]
+
+
+@pytest.fixture
+def filled(project, alice):
+    draw = random.Random(7)
+    lines = [
+        {
+            "prompt": f"Q{n}?",
+            "responses": [
+                {"text": text, "model": draw.choice("xyz")} for text in draw.sample(TEXTS, draw.randint(0, 6))
+            ],
+        }
+        for n in range(60)
+    ]
+    import_records(project=project, by=alice, lines=[json.dumps(line).encode() for line in lines], make_items=False)
+    return project
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        {},
+        {"items_per_prompt": 4},
+        {"items_per_prompt": 50, "models": ["x", "y"]},
+        {"kind": "ranking", "responses_per_item": 3, "items_per_prompt": 9},
+        {"kind": "rating", "items_per_prompt": 3, "models": ["z"]},
+        {"items_per_prompt": 20, "skip_near_duplicates": True},
+    ],
+)
+def test_what_is_counted_is_what_is_made(filled, alice, rules):
+    for again in ({}, {}, {"items_per_prompt": 30}):
+        counted = count_items(project=filled, by=alice, **rules | again)
+        before = Item.objects.count()
+        assert make_items(project=filled, by=alice, **rules | again) == counted == Item.objects.count() - before
+        withdrawn = Response.objects.order_by("pk")[::7]
+        Response.objects.filter(pk__in=[each.pk for each in withdrawn]).update(withdrawn_at=now())
+    assert count_items(project=filled, by=alice, **rules | {"items_per_prompt": 30}) == 0
+
+
+def test_who_may_not_make_items_counts_none_and_rules_are_checked_first(filled, alice, bob):
+    with pytest.raises(NotPermitted):
+        count_items(project=filled, by=bob)
+    with pytest.raises(Invalid):
+        count_items(project=filled, by=alice, policy="best")
