@@ -5,13 +5,18 @@ It gets a PostgreSQL of its own, of the same build and settings, and as many gun
 page does: `GET /api/projects/N/next`, then `POST /api/tasks/N/annotations/`.
 """
 
+import argparse
 import http.client
 import json
 import os
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.desk_load import Cycle, ask, run, wait_for_port, worker_sizes
+import psutil
+
+from benchmarks.desk_load import Contender, Cycle, ask, wait_for_port
 from benchmarks.web_bench import free_port
 from supervisor.servers import start_postgres
 
@@ -56,13 +61,13 @@ print("READY " + json.dumps({"project": project.pk, "tokens": tokens}))
 """
 
 
-def measure_label_studio(options, home: Path) -> dict[str, object]:
-    """Cycles a second of its API, with the size of its web processes."""
+@contextmanager
+def label_studio(options: argparse.Namespace, home: Path) -> Iterator[dict[str, Contender]]:
+    """A Label Studio with people, tasks and a server of its own."""
     venv = options.peer.resolve()
     code = next(venv.glob("lib/python3*/site-packages/label_studio"))
     server = start_postgres(home / "peer")
-    about = server_parts(server.url)
-    environment = os.environ | about | {
+    environment = os.environ | server_parts(server.url) | {
         "DJANGO_DB": "default", "DJANGO_SETTINGS_MODULE": "core.settings.label_studio", "PYTHONPATH": str(code),
         "LABEL_STUDIO_BASE_DATA_DIR": str(home / "label_studio"), "COLLECT_ANALYTICS": "0", "SENTRY_DSN": "",
         "FRONTEND_SENTRY_DSN": "", "DEBUG": "false", "LOG_LEVEL": "ERROR", "LATEST_VERSION_CHECK": "0",
@@ -80,14 +85,12 @@ def measure_label_studio(options, home: Path) -> dict[str, object]:
         made = json.loads(told.split("READY ")[1].splitlines()[0])
         port = free_port()
         command = [python, "-m", "gunicorn", "core.wsgi", "--bind", f"127.0.0.1:{port}", "--workers",
-                   str(options.workers), "--threads", "4", "--keep-alive", "30", "--timeout", "300"]  # fmt: skip
+                   str(options.workers), "--threads", "4", "--keep-alive", "600", "--timeout", "300"]  # fmt: skip
         web = subprocess.Popen(command, cwd=code, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         try:
             wait_for_port(port)
             cycles = [cycle_of(port, made["project"], token) for token in made["tokens"]]
-            found: dict[str, object] = dict(run(cycles, options.seconds))
-            found["web_process_mb"] = [round(size / 2**20) for size in worker_sizes(web.pid)]
-            return found
+            yield {"label_studio": Contender(cycles, psutil.Process(web.pid))}
         finally:
             web.terminate()
             web.wait(30)
