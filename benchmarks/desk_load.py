@@ -162,7 +162,9 @@ def html_cycle(port: int, project: int, person) -> Cycle:
         "Content-Type": "application/x-www-form-urlencoded",
     }  # fmt: skip
     page = ask(connection, "GET", f"/projects/{project}/desk/", "", headers)
-    item = _ITEM.search(page)[1].decode()
+    first = _ITEM.search(page)
+    assert first is not None, "the desk shows no item"
+    item = first[1].decode()
 
     def cycle() -> bool:
         nonlocal item

@@ -133,7 +133,7 @@ def test_code_in_a_language_that_nobody_knows_is_shown_all_the_same():
 def test_a_text_that_could_take_long_is_shown_as_it_was_written(text):
     assert is_too_much(text)
     html = render(text)
-    assert html.startswith('<div class="prose"><p class="plain">')
+    assert html.startswith('<div class="prose" dir="auto"><p class="plain">')
     assert len(html) >= len(text)
 
 
