@@ -11,7 +11,8 @@ ALLOWED_TAGS = {
     "p", "br", "hr", "h3", "h4", "h5", "h6", "strong", "em", "s", "blockquote", "ul", "ol", "li", "code", "pre",
     "span", "div", "a", "table", "thead", "tbody", "tr", "th", "td",
 }  # fmt: skip
-ALLOWED_ATTRIBUTES = {"class", "href", "title", "rel", "start"}
+# "dir" is the block's own: text runs in its own direction.
+ALLOWED_ATTRIBUTES = {"class", "dir", "href", "title", "rel", "start"}
 
 PAYLOADS = [
     "<script>alert(1)</script>",
