@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 from labeling import services
 from labeling.models import AnnotatorProfile, Comparison, Correction, Item, Ranking, Rating, Report
 from tests.browser.test_desk import shown, wait_for_another
+from tests.browser.test_pages import CHECKS, WAYS
 
 TEXTS = ["Boil it for **ten** minutes.", "Ask a cook.", "It depends on the egg.", "Ten minutes, then cold water."]
 AXES = [
@@ -297,3 +298,23 @@ def test_the_desk_weighs_little(open_desk):
     weight = sum(len(gzip.compress(urllib.request.urlopen(url).read())) for url in code)
     assert len(code) > 5
     assert weight <= 150_000, f"{weight} bytes of scripts and styles, compressed"
+
+
+@pytest.mark.parametrize("kind", ["comparison", "ranking", "rating", "correction"])
+def test_every_kind_is_named_readable_and_narrow_enough(open_desk, open_page, bob, project, kind):
+    design = {"rating": {"axes": AXES}, "comparison": {"axes": [{"name": "h", "word": "Helpful"}]}}.get(kind, {})
+    open_desk(kind, **design).close()
+    for way in WAYS.values():
+        page = open_page(bob, f"/projects/{project.pk}/desk/", **way)
+        page.keyboard.press("r")
+        page.keyboard.press("Escape")
+        page.wait_for_timeout(200)
+        assert page.evaluate(CHECKS) == []
+        page.keyboard.press("?")
+        assert page.evaluate(CHECKS) == []
+    # 200 % zoom of a 1280 px window is one of 640.
+    page = open_page(bob, f"/projects/{project.pk}/desk/", viewport={"width": 640, "height": 400})
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    send = page.locator("[data-send]")
+    send.scroll_into_view_if_needed()
+    expect(send).to_be_in_viewport()

@@ -372,3 +372,10 @@ def test_an_import_makes_items_of_the_projects_kind(project, alice, kind, made):
     assert import_records(project=project, by=alice, lines=[line]).items_made == made
     assert import_records(project=project, by=alice, lines=[line]).items_made == 0
     assert set(Item.objects.values_list("kind", flat=True)) == {kind}
+
+
+def test_a_reason_of_a_megabyte_is_refused_and_control_characters_are_kept_as_they_are(ask, bob):
+    project = ask("comparison")
+    assert "20,000" in refused(project, bob, choice="tie", reason="x" * 1_000_000)["reason"]
+    odd = "\u202eright\u2066\u0007\ttab"
+    assert say(project, bob, choice="tie", reason=odd).reason == odd
