@@ -35,6 +35,8 @@ const welcome = () => {
 export const show = (element, { said = "" } = {}) => {
   clearTimeout(draftTimer);
   draftTimer = 0;
+  // The answer to a verdict may bring the very item that came into reserve while it was under way.
+  if (itemOf(reserve) === itemOf(element)) reserve = null;
   card().replaceWith(element);
   if (!matchMedia("(prefers-reduced-motion: reduce)").matches) element.classList.add("arrives");
   scrollTo({ top: 0, behavior: "instant" });
@@ -57,9 +59,14 @@ const giveBack = (element) => { post(`${element.dataset.base}release/`).catch(()
 export const prefetch = () => {
   if (reserve || asked || !form() || card().hasAttribute("data-preview")) return asked;
   asked = post(desk.dataset.nextUrl, { showing: itemOf(card()), reserve: "1" })
-    .then(async (answer) => { if (answer.ok && !answer.redirected) keep(readCard(await answer.text())); })
-    .catch(() => { /* the answer to the verdict brings it */ })
-    .finally(() => { asked = null; });
+    .then(async (answer) => {
+      const found = answer.ok && !answer.redirected ? readCard(await answer.text()) : null;
+      asked = null;
+      keep(found);
+      // It is on the screen by now: the one after it is still to come.
+      if (itemOf(found) && itemOf(found) === itemOf(card()) && isEmpty()) prefetch();
+    })
+    .catch(() => { asked = null; /* the answer to the verdict brings it */ });
   return asked;
 };
 

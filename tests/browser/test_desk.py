@@ -290,6 +290,30 @@ def test_when_everything_is_judged_the_page_says_so_and_shows_the_next_item_by_i
     expect(desk.get_by_text("How do I cook egg 50?")).to_be_visible(timeout=15_000)
 
 
+def test_an_item_that_comes_into_reserve_while_its_verdict_is_under_way_is_shown_once(open_page, bob, items, alice):
+    add_items(items, alice, 3, start=60)
+    page = open_page(bob, "/projects/")
+    # The reserve arrives late: after the verdict was sent, before its answer.
+    page.route("**/desk/next/", lambda route: (page.wait_for_timeout(400), route.continue_()))
+    page.route("**/judgement/", lambda route: (page.wait_for_timeout(900), route.continue_()))
+    page.goto(f"/projects/{items.pk}/desk/")
+    seen = []
+    for _ in range(4):
+        item = shown(page)
+        seen.append(item)
+        page.keyboard.press("4")
+        page.keyboard.press("4")
+        expect(page.locator(f"#card:not([data-item='{item}'])")).to_be_visible()
+    assert len(set(seen)) == 4
+    expect(page.locator("[data-unsent]")).to_be_hidden()
+    for _ in range(100):
+        if Comparison.objects.count() == 4:
+            break
+        page.wait_for_timeout(50)
+    page.unroute_all(behavior="ignoreErrors")
+    assert Comparison.objects.count() == 4
+
+
 def test_the_desk_works_without_a_script(open_page, bob, items):
     page = open_page(bob, f"/projects/{items.pk}/desk/", java_script_enabled=False)
     first = shown(page)
