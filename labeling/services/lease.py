@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
+from psycopg.errors import DeadlockDetected
 
 from accounts.joined_rows import run_prepared
 from accounts.models import Membership
@@ -20,6 +21,7 @@ IDLE_SECONDS = 180
 # One that a browser holds in reserve, behind the item on its screen.
 RESERVE_SECONDS = 60
 MAX_BESIDE = 5
+PATIENT_ATTEMPTS = 5
 J = TypeVar("J")
 
 
@@ -114,10 +116,23 @@ def _lease(place: dict[str, Any]) -> int | None:
             # Something is open, and others had it locked just now. Items that turned out to be full are still locked
             # by us, in the order in which we met them: let go of them before waiting, or others wait for us in turn.
             transaction.set_rollback(True)
-    if assignment_id is None and is_contended:
-        with transaction.atomic():
-            assignment_id, _ = _try_lease(place, patiently=True)
-    return assignment_id
+    return _lease_patiently(place) if assignment_id is None and is_contended else assignment_id
+
+
+def _lease_patiently(place: dict[str, Any]) -> int | None:
+    """Wait for what others have locked, in the queue's order.
+
+    The order changes under who waits: a priority, a slot that came back. Of two that so come to wait for each other
+    PostgreSQL ends one; if it is this one, nothing has happened yet, and it asks again.
+    """
+    for attempt in range(1, PATIENT_ATTEMPTS + 1):
+        try:
+            with transaction.atomic():
+                return _try_lease(place, patiently=True)[0]
+        except OperationalError as error:
+            if attempt == PATIENT_ATTEMPTS or not isinstance(error.__cause__, DeadlockDetected):
+                raise
+    return None
 
 
 def _try_lease(place: dict[str, Any], *, patiently: bool = False) -> tuple[int | None, bool]:
