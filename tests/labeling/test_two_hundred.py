@@ -40,7 +40,7 @@ def work(database: str, members: list[int], project_id: int, seed: int, log: str
     chance = random.Random(seed)
     people = list(Membership.objects.filter(pk__in=members).select_related("user", "organisation"))
     project = Project.objects.get(pk=project_id)
-    idle = 0
+    idle, shot = 0, 0
     with Path(log).open("a", buffering=1) as told:
         while idle < 200:
             by = chance.choice(people)
@@ -66,6 +66,8 @@ def work(database: str, members: list[int], project_id: int, seed: int, log: str
                 continue
             except Exception:  # noqa: BLE001 - a connection was shot: open another, as a web process does
                 connections["default"].close()
+                shot += 1
+                assert shot < 5000, "nothing but shot connections: the server is gone"
 
 
 def test_two_hundred_annotators_with_kills(project, alice, organisation, tmp_path):
@@ -86,7 +88,7 @@ def test_two_hundred_annotators_with_kills(project, alice, organisation, tmp_pat
         share = members[number::PROCESSES]
         for each in connections.all(initialized_only=True):
             each.close()  # a child that closed what it inherits would end our session
-        process = context.Process(target=work, args=(database, share, project.pk, seed, logs[number]))
+        process = context.Process(target=work, args=(database, share, project.pk, seed, logs[number]), daemon=True)
         process.start()
         return process
 
