@@ -83,7 +83,7 @@ def test_an_answer_appears_while_it_is_written(open_page, alice, project, produc
     expect(page.locator(".message.assistant")).to_contain_text("word3")
     assert "word99" not in page.locator(".message.assistant").inner_text()
     expect(page.get_by_text("The model is writing")).to_be_visible()
-    expect(page.locator(".message.assistant")).to_contain_text("word99")
+    expect(page.locator(".message.assistant")).to_contain_text("word99", timeout=30_000)
     expect(page.get_by_role("button", name="Good answer")).to_be_visible()
 
 

@@ -273,9 +273,9 @@ def test_production_and_canary_answer_side_by_side(client, alice, tmp_path, prod
         list(
             pool.map(
                 lambda n: client.chat.completions.create(
-                    model="answers", messages=ASK, max_tokens=8, temperature=0, user=f"user {n % 8}"
+                    model="answers", messages=ASK, max_tokens=8, temperature=0, user=f"user {n % 16}"
                 ),
-                range(24),
+                range(40),
             )
         )
     texts, users = {}, {}
