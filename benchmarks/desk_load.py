@@ -14,8 +14,6 @@ import http.client
 import json
 import os
 import re
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -28,8 +26,8 @@ from uuid import uuid4
 import psutil
 
 from benchmarks.labeling_bench import add_items, own_database
-from benchmarks.web_bench import ROOT, free_port
 from benchmarks.web_bench import cpu_seconds as servers_cpu_seconds
+from benchmarks.web_bench import gunicorn
 
 Cycle = Callable[[], bool]  # one cycle; False when there is nothing left
 ROUNDS = 4
@@ -101,23 +99,15 @@ def accord(options: argparse.Namespace) -> Iterator[dict[str, Contender]]:
 
     organisation = Organisation.objects.create(name="Bench", slug="bench")
     people = [make_person(organisation, f"a{number}@example.org") for number in range(options.annotators)]
-    port = free_port()
-    command = [sys.executable, "-m", "gunicorn", "config.wsgi", "--bind", f"127.0.0.1:{port}", "--workers",
-               str(options.workers), "--threads", "4", "--keep-alive", "600", "--no-control-socket"]  # fmt: skip
-    server = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
-    try:
-        wait_for_port(port)
+    with gunicorn(workers=options.workers) as (port, pid):
         found = {}
         for name, cycle in (("api", api_cycle), ("html", html_cycle)):
             # As many people judge each item as there are annotators: nobody runs out of items.
             project = Project.objects.create(organisation=organisation, name=name, slug=name, overlap=15)
             add_items(project.pk, options.items, min(options.annotators, 20))
             cycles = [cycle(port, project.pk, person) for person in people]
-            found[name] = Contender(cycles, psutil.Process(server.pid))
+            found[name] = Contender(cycles, psutil.Process(pid))
         yield found
-    finally:
-        server.terminate()
-        server.wait(20)
 
 
 def make_person(organisation, email):
@@ -205,17 +195,6 @@ def run(cycles: list[Cycle], seconds: float) -> list[float]:
     for thread in threads:
         thread.join()
     return times
-
-
-def wait_for_port(port: int) -> None:
-    for _ in range(1200):
-        try:
-            http.client.HTTPConnection("127.0.0.1", port, timeout=5).connect()
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-    raise SystemExit("error: the server did not start.")
 
 
 def cpu_seconds() -> dict[str, float]:

@@ -10,14 +10,12 @@ page. Prints one JSON line last, in milliseconds.
 import argparse
 import json
 import os
-import subprocess
-import sys
 
 from playwright.sync_api import sync_playwright
 
-from benchmarks.desk_load import make_person, wait_for_port
+from benchmarks.desk_load import make_person
 from benchmarks.labeling_bench import add_items, own_database
-from benchmarks.web_bench import ROOT, free_port
+from benchmarks.web_bench import gunicorn
 
 # Which press led to which painted card; a frame callback runs before the paint, the one after it behind it.
 WATCH = """
@@ -50,16 +48,8 @@ def main() -> None:
         _, session = make_person(organisation, "a@example.org")
         project = Project.objects.create(organisation=organisation, name="Paint", slug="paint")
         add_items(project.pk, options.items + 20, 1)
-        port = free_port()
-        command = [sys.executable, "-m", "gunicorn", "config.wsgi", "--bind", f"127.0.0.1:{port}", "--workers", "1",
-                   "--threads", "4", "--no-control-socket"]  # fmt: skip
-        server = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
-        try:
-            wait_for_port(port)
+        with gunicorn() as (port, _):
             times = press(options, f"http://127.0.0.1:{port}", session, project.pk)
-        finally:
-            server.terminate()
-            server.wait(20)
     times.sort()
     figures = {
         "presses": len(times),

@@ -13,7 +13,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,7 +21,8 @@ from pathlib import Path
 
 import httpx
 
-ROOT = Path(__file__).resolve().parent.parent
+from benchmarks.web_bench import ROOT, free_port
+
 PATIENCE_SECONDS = 900
 
 
@@ -91,12 +91,6 @@ def sign_in(client: httpx.Client, password: str) -> None:
 
 def since(began: float) -> float:
     return round(time.monotonic() - began, 1)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 if __name__ == "__main__":

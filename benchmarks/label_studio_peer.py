@@ -16,8 +16,8 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.desk_load import Contender, Cycle, ask, wait_for_port
-from benchmarks.web_bench import free_port
+from benchmarks.desk_load import Contender, Cycle, ask
+from benchmarks.web_bench import gunicorn
 from supervisor.servers import start_postgres
 
 CONFIG = """<View><Text name="prompt" value="$prompt"/>
@@ -83,17 +83,10 @@ def label_studio(options: argparse.Namespace, home: Path) -> Iterator[dict[str, 
         setup.write_text(f"import django; django.setup()\n{SETUP}")
         told = run_inside(python, code, environment, [str(setup), str(options.annotators), str(options.items), CONFIG])
         made = json.loads(told.split("READY ")[1].splitlines()[0])
-        port = free_port()
-        command = [python, "-m", "gunicorn", "core.wsgi", "--bind", f"127.0.0.1:{port}", "--workers",
-                   str(options.workers), "--threads", "4", "--keep-alive", "600", "--timeout", "300"]  # fmt: skip
-        web = subprocess.Popen(command, cwd=code, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-        try:
-            wait_for_port(port)
+        peer = gunicorn("core.wsgi", workers=options.workers, python=python, cwd=code, environment=environment)
+        with peer as (port, pid):
             cycles = [cycle_of(port, made["project"], token) for token in made["tokens"]]
-            yield {"label_studio": Contender(cycles, psutil.Process(web.pid))}
-        finally:
-            web.terminate()
-            web.wait(30)
+            yield {"label_studio": Contender(cycles, psutil.Process(pid))}
     finally:
         server.stop()
 

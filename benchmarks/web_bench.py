@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,29 +29,45 @@ def web_server() -> Iterator[tuple[httpx.Client, int]]:
         organisation=organisation, user=user, defaults={"role": Role.ADMINISTRATOR}
     )
     _, token = create_token(by=member, name="bench")
-    port = free_port()
-    server = serve(port)
-    try:
-        with httpx.Client(
+    with (
+        gunicorn() as (port, pid),
+        httpx.Client(
             base_url=f"http://127.0.0.1:{port}/api/v1",
             headers={"Authorization": f"Bearer {token}"},
             timeout=600,
             trust_env=False,
-        ) as client:
-            yield client, server.pid
+        ) as client,
+    ):
+        yield client, pid
+
+
+@contextmanager
+def gunicorn(
+    app: str = "config.wsgi",
+    *,
+    workers: int = 1,
+    python: str = sys.executable,
+    cwd: Path = ROOT,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[tuple[int, int]]:
+    """A server that answers: its port and the process id of its master."""
+    port = free_port()
+    command = [python, "-m", "gunicorn", app, "--bind", f"127.0.0.1:{port}", "--workers", str(workers),
+               "--threads", "4", "--keep-alive", "600", "--timeout", "600", "--no-control-socket"]  # fmt: skip
+    server = subprocess.Popen(command, cwd=cwd, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_for_port(port)
+        yield port, server.pid
     finally:
         server.terminate()
-        server.wait(20)
+        server.wait(30)
 
 
-def serve(port):
-    command = [sys.executable, "-m", "gunicorn", "config.wsgi", "--bind", f"127.0.0.1:{port}", "--workers", "1",
-               "--threads", "4", "--timeout", "600", "--no-control-socket"]  # fmt: skip
-    server = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
-    for _ in range(600):
+def wait_for_port(port: int) -> None:
+    for _ in range(1200):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return server
+                return
         time.sleep(0.1)
     raise SystemExit("error: gunicorn did not start.")
 

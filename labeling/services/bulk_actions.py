@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.db import OperationalError, connection, transaction
+from django.db import connection, transaction
 from django.utils.timezone import now
-from psycopg.errors import DeadlockDetected
 
 from accounts.audit import record_event
 from accounts.errors import Conflict, Invalid
@@ -19,6 +18,7 @@ from labeling.enqueue import send_on_commit
 from labeling.models import BulkAction, BulkChange, Item, Project
 from labeling.services.annotators import profile_of
 from labeling.services.bulk_statements import LOCK_ASSIGNMENTS, LOCK_ITEMS, carry_out_batch, undo_batch
+from labeling.services.deadlocks import despite_deadlocks
 from labeling.services.queue import restart_queue
 from labeling.services.queue_filter import QueueFilter, queue_items
 
@@ -27,7 +27,6 @@ MAX_SELECTED = 1000
 BATCH = 1000
 # So long a request works at it; a worker does the rest.
 REQUEST_SECONDS = 3.0
-_TRIES = 3
 Act = BulkAction.Act
 State = BulkAction.State
 
@@ -135,7 +134,7 @@ def carry_on(action_id: int, *, seconds: float) -> bool:
     """Go on with an action for about so long; whether it is at its end."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        if not _batch_with_patience(action_id):
+        if not despite_deadlocks(lambda: _batch(action_id)):
             return True
     return False
 
@@ -155,18 +154,6 @@ def _work_at(action: BulkAction) -> BulkAction:
         send_on_commit(carry_on_bulk_action_task, action.pk)
     action.refresh_from_db()
     return action
-
-
-def _batch_with_patience(action_id: int) -> bool:
-    """One batch; whether there may be another. Of two that waited for each other one tries again."""
-    for attempt in range(_TRIES):
-        try:
-            with transaction.atomic():
-                return _batch(action_id)
-        except OperationalError as error:
-            if not isinstance(error.__cause__, DeadlockDetected) or attempt == _TRIES - 1:
-                raise
-    return True
 
 
 def _batch(action_id: int) -> bool:

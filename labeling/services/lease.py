@@ -4,14 +4,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from django.db import OperationalError, connection, transaction
-from psycopg.errors import DeadlockDetected
+from django.db import connection, transaction
 
 from accounts.joined_rows import run_prepared
 from accounts.models import Membership
 from accounts.permissions import Permission, check_can
 from labeling.errors import CapReached, NotEligible, ProjectClosed
 from labeling.models import Assignment, Project
+from labeling.services.deadlocks import despite_deadlocks
 from labeling.services.eligibility import Terms, check_eligible
 from labeling.services.lease_statement import LEASE, LEASE_PATIENTLY, LOCK_CURSOR, MAKE_CURSOR, STEAL
 from labeling.services.loading import find_assignment
@@ -21,7 +21,6 @@ IDLE_SECONDS = 180
 # One that a browser holds in reserve, behind the item on its screen.
 RESERVE_SECONDS = 60
 MAX_BESIDE = 5
-PATIENT_ATTEMPTS = 5
 J = TypeVar("J")
 
 
@@ -125,14 +124,7 @@ def _lease_patiently(place: dict[str, Any]) -> int | None:
     The order changes under who waits: a priority, a slot that came back. Of two that so come to wait for each other
     PostgreSQL ends one; if it is this one, nothing has happened yet, and it asks again.
     """
-    for attempt in range(1, PATIENT_ATTEMPTS + 1):
-        try:
-            with transaction.atomic():
-                return _try_lease(place, patiently=True)[0]
-        except OperationalError as error:
-            if attempt == PATIENT_ATTEMPTS or not isinstance(error.__cause__, DeadlockDetected):
-                raise
-    return None
+    return despite_deadlocks(lambda: _try_lease(place, patiently=True)[0])
 
 
 def _try_lease(place: dict[str, Any], *, patiently: bool = False) -> tuple[int | None, bool]:

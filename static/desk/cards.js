@@ -45,7 +45,6 @@ export const show = (element, { said = "" } = {}) => {
   element.focus({ preventScroll: true });
   announce([element.dataset.said, form() ? "Next item." : card().querySelector("h2")?.textContent].filter(Boolean).join(" "));
   $("[data-pace]").textContent = judged ? `${judged} judged in this sitting, ${Math.round(judgedMs / judged / 1000)} s each` : "";
-  performance.mark("accord-card-shown");
 };
 
 // --- In reserve -----------------------------------------------------------------------------------------------------
@@ -77,7 +76,6 @@ const leave = async (url, body, said) => {
   const left = card();
   const before = reserve;
   reserve = null;
-  performance.mark("accord-sent");
   if (before) {
     body.set("showing", itemOf(before));
     body.set("reserve", "1");

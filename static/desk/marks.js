@@ -50,11 +50,10 @@ const draw = () => {
     off.className = "small";
     off.textContent = "Take off";
     off.addEventListener("click", () => { set(marked().filter((_, each) => each !== index)); });
-    row.append(`${options.get(flag.name) ?? flag.name}: ${flag.quote ? `“${flag.quote}” ` : ""}${where} `, off);
+    row.append(`${options.get(flag.name) ?? flag.name}: ${where} `, off);
     return row;
   }));
 };
-const quotes = new Map(); // what is shown of a passage; the form carries its place alone
 const set = (flags) => { form().elements.marked.value = JSON.stringify(flags); draw(); draftSoon(); };
 
 const add = async () => {
@@ -68,7 +67,7 @@ const add = async () => {
   announce("The passage is flagged.");
 };
 
-export const arrive = () => { selected = null; quotes.clear(); draw(); };
+export const arrive = () => { selected = null; draw(); };
 export const watchMarks = () => {
   document.addEventListener("selectionchange", remember);
   desk.addEventListener("click", (event) => { if (event.target.closest("[data-mark]")) add(); });

@@ -1,7 +1,7 @@
 // What was sent and is not yet on the server. An entry stays in this browser until the server has answered for it, is
 // sent in the order of sending, and carries a client_id: sent twice it is stored once. "Saved" is said of what the
 // server has, and of nothing else.
-import { $, desk, memory, post, readCard, say, wordsOf } from "./store.js";
+import { $, desk, memory, post, readCard, say, uuid, wordsOf } from "./store.js";
 
 const PREFIX = `accord.unsent.${desk.dataset.person}.`; // what another person on this computer left is not ours to send
 const FIRST_WAIT_MS = 2000;
@@ -17,7 +17,7 @@ export const whenEmpty = () => isEmpty() ? Promise.resolve() : new Promise((done
 
 // Send a form: the promise answers { card, refused } when the server has answered for it, however late.
 export const send = (url, body) => new Promise((settle) => {
-  const key = PREFIX + (body.get("client_id") || crypto.randomUUID?.() || String(Math.random()));
+  const key = PREFIX + (body.get("client_id") || uuid());
   const entry = { key, url, body, at: Date.now(), settle };
   const kept = new URLSearchParams(body);
   for (const name of ["csrfmiddlewaretoken", "showing", "reserve"]) kept.delete(name);
