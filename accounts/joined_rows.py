@@ -15,10 +15,19 @@ from django.db import connection, models
 def run_prepared(statement: str, values: Mapping[str, Any]) -> tuple[list[str], list[tuple[Any, ...]]]:
     """Column names and rows of a statement that this connection plans once."""
     connection.ensure_connection()
-    raw = connection.connection
-    with connection.wrap_database_errors, psycopg.Cursor(raw) as cursor:
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
         cursor.execute(statement, values, prepare=True)
-        return [column.name for column in cursor.description or []], cursor.fetchall()
+        return _names_of(statement, cursor), cursor.fetchall()
+
+
+# `cursor.description` makes an object a column, at each execution: longer than the rest of the query takes.
+_names: dict[str, list[str]] = {}
+
+
+def _names_of(statement: str, cursor: psycopg.Cursor[tuple[Any, ...]]) -> list[str]:
+    if statement not in _names:
+        _names[statement] = [column.name for column in cursor.description or []]
+    return _names[statement]
 
 
 def instance_of(model: type[models.Model], names: Sequence[str], row: Sequence[Any]) -> Any:

@@ -81,9 +81,13 @@ TEMPLATES = [
 DATABASES = {"default": database_from_url("DATABASE_URL", "postgresql://accord@localhost:5432/accord")}
 DATABASES["default"]["CONN_MAX_AGE"] = env_int("DATABASE_CONN_MAX_AGE", 60)
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+# None, Django's own, would have psycopg prepare nothing, not even what accounts.joined_rows asks it to.
+DATABASES["default"]["OPTIONS"]["prepare_threshold"] = 2**31
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["accounts.backends.PasswordBackend"]
+SESSION_ENGINE = "accounts.sessions"
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.ScryptPasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
@@ -117,6 +121,8 @@ WHITENOISE_AUTOREFRESH = DEBUG
 DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 IMPORT_MAX_LINE_BYTES = env_int("IMPORT_MAX_LINE_BYTES", 4 * 1024 * 1024)
+# Of one large export at a time; 1 where the server has few connections or one core.
+EXPORT_CONNECTIONS = env_int("EXPORT_CONNECTIONS", 2)
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
 from django.utils.timezone import localtime, now
 
 from accounts.joined_rows import run_prepared
@@ -28,6 +30,11 @@ SKIP_REASONS = [
     ("3", "broken", "Something is missing or broken"),
     ("4", "upsetting", "I would rather not read it"),
 ]
+
+
+# Parts of the card as they were rendered, by template, kind, design and number of answers.
+_untouched: dict[tuple[str, str, Design, int], SafeString] = {}
+MAX_UNTOUCHED = 500
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,27 @@ class Card:
     def is_open(self) -> bool:
         """Whether it can still be judged; an expired one can, the verdict is kept."""
         return self.assignment.state in {Assignment.State.LEASED, Assignment.State.EXPIRED}
+
+    @property
+    def bar_part(self) -> SafeString:
+        """The kind's bar."""
+        return self._part(self.kind.bar_template)
+
+    @property
+    def flags_part(self) -> SafeString:
+        """The boxes for flags."""
+        return self._part("labeling/desk_flags.html")
+
+    def _part(self, template: str) -> SafeString:
+        """A part that shows no text of the item: until something is chosen it is the same for every item."""
+        if self.draft:
+            return render_to_string(template, {"card": self})
+        key = (template, self.kind.name, self.design, len(self.answers))
+        if key not in _untouched:
+            if len(_untouched) >= MAX_UNTOUCHED:
+                _untouched.clear()
+            _untouched[key] = render_to_string(template, {"card": self})
+        return _untouched[key]
 
     @property
     def flags(self) -> list[tuple[str, str, bool]]:

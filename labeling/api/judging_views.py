@@ -93,7 +93,7 @@ class AssignmentJudgement(APIView):
 def _split(body: Any, assignment: Assignment) -> tuple[dict[str, Any], dict[str, Any]]:
     """The part that all kinds share, and what the kind takes."""
     own = kind_of(assignment.item.kind).said_serializer
-    names = set(own().fields)
+    names = own._declared_fields.keys()
     given = body if isinstance(body, dict) else {}
     common = JudgementSerializer(data={key: value for key, value in given.items() if key not in names})
     said = own(data={key: value for key, value in given.items() if key in names})

@@ -36,9 +36,9 @@ class DesignSerializer(StrictSerializer):
     flags = FlagSerializer(many=True, default=list, max_length=20)  # type: ignore[call-arg]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Design:
-    """A project's, with every default filled in."""
+    """A project's, with every default filled in. Two projects that ask alike share one."""
 
     kind: str
     reason: str

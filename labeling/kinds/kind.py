@@ -41,7 +41,10 @@ class Kind(ABC):
 
     @property
     def bar_template(self) -> str:
-        """What stands at the bottom edge, beside the button that sends; may be empty."""
+        """What stands at the bottom edge, beside the button that sends; may be empty.
+
+        It goes by the design, the number of answers and what is chosen: no text of the item is to be in it.
+        """
         return f"{self.name}/bar.html"
 
     @abstractmethod

@@ -1,11 +1,14 @@
 """A real headless Chromium against a live server. Every page fails its test when a script of ours throws."""
 
 import os
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.core.signals import request_finished, request_started
 from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
@@ -41,7 +44,25 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def open_page(browser, live_server) -> Iterator[Callable[..., Page]]:
+def under_way() -> Iterator[set[int]]:
+    """The threads of the live server that answer a request; at the end of a test there are to be none."""
+    threads: set[int] = set()
+
+    def begin(**_: object) -> None:
+        threads.add(threading.get_ident())
+
+    def end(**_: object) -> None:
+        threads.discard(threading.get_ident())
+
+    request_started.connect(begin)
+    request_finished.connect(end)
+    yield threads
+    request_started.disconnect(begin)
+    request_finished.disconnect(end)
+
+
+@pytest.fixture
+def open_page(browser, live_server, under_way) -> Iterator[Callable[..., Page]]:
     """`open_page(bob, "/projects/")`: a page of a signed-in member; None for a stranger."""
     contexts: list[BrowserContext] = []
     thrown: list[str] = []
@@ -62,7 +83,12 @@ def open_page(browser, live_server) -> Iterator[Callable[..., Page]]:
 
     yield visit
     for context in contexts:
+        for page in context.pages:
+            page.goto("about:blank")  # the desk says goodbye to the server as it leaves
         context.close()
+    until = time.monotonic() + 10
+    while under_way and time.monotonic() < until:
+        time.sleep(0.02)
     assert thrown == []
 
 

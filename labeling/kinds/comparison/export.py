@@ -14,7 +14,7 @@ EXPORT = KindExport(
     columns=(
         *response_columns("response_a", "a", "_a"),
         *response_columns("response_b", "b", "_b"),
-        Column("choice", "j.choice"),
+        Column("choice", "j.choice", is_plain=True),
         Column("strength", "j.strength", "int"),
         Column("axes", "j.axes", "json"),
     ),
