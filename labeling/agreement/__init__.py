@@ -4,7 +4,7 @@ Labels are whole numbers from 0; `counts_NK[u, k]` says how many annotators gave
 values are simply not counted.
 """
 
-from labeling.agreement.alpha import krippendorff_alpha
+from labeling.agreement.alpha import interval_alpha, krippendorff_alpha
 from labeling.agreement.figures import Figure
 from labeling.agreement.kappa import cohen_kappa, fleiss_kappa
 from labeling.agreement.percent import percent_agreement
@@ -15,6 +15,7 @@ __all__ = [
     "cohen_kappa",
     "count_labels",
     "fleiss_kappa",
+    "interval_alpha",
     "krippendorff_alpha",
     "pair_tables",
     "percent_agreement",

@@ -14,6 +14,7 @@ from labeling.agreement.figures import Figure
 Floats = NDArray[np.float64]
 RESAMPLES = 1000
 _CHUNK_CELLS = 4_000_000
+_MAX_BLOCKS = 5000
 
 
 def distinct_rows(counts_NK: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -31,8 +32,17 @@ def distinct_rows(counts_NK: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDAr
     return rows, weights
 
 
+def in_blocks(parts_NC: Floats) -> Floats:
+    """What items add, summed over neighbours where there are so many that resampling them one by one takes seconds."""
+    size = -(-len(parts_NC) // _MAX_BLOCKS)
+    if size < 2:
+        return parts_NC
+    blocks: Floats = np.add.reduceat(parts_NC, np.arange(0, len(parts_NC), size), axis=0)
+    return blocks
+
+
 def with_interval(
-    weights_P: NDArray[np.int64], coefficient: Callable[[Floats], Floats], *, seed: int = 0
+    weights_P: NDArray[np.int64], coefficient: Callable[[Floats], Floats], *, seed: int = 0, items: int | None = None
 ) -> Figure | None:
     """The coefficient with its 95 % percentile interval, or None where it is not defined.
 
@@ -40,6 +50,7 @@ def with_interval(
         weights_P: how often each distinct row occurs.
         coefficient: maps weights (B, P) to values (B,); not a number where undefined.
         seed: fixed, so that a page that is loaded again shows the same figures.
+        items: how many there are, where a row stands for several.
     """
     n = int(weights_P.sum())
     if n == 0:
@@ -56,4 +67,4 @@ def with_interval(
     drawn = np.concatenate(values)
     drawn = drawn[np.isfinite(drawn)]
     low, high = np.quantile(drawn, [0.025, 0.975]) if len(drawn) else (value, value)
-    return Figure(value, min(float(low), value), max(float(high), value), n)
+    return Figure(value, min(float(low), value), max(float(high), value), n if items is None else items)

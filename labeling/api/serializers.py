@@ -95,7 +95,9 @@ class NewItemsSerializer(StrictSerializer):
     kind = serializers.ChoiceField(choices=NAMES, required=False)
     policy = serializers.CharField(default="random")
     items_per_prompt = serializers.IntegerField(min_value=1, max_value=50, default=1)
-    responses_per_item = serializers.IntegerField(min_value=3, max_value=9, default=4)
+    responses_per_item = serializers.IntegerField(
+        min_value=3, max_value=9, default=4, help_text="Of rankings, at most: a prompt with 3 or more has one of them."
+    )
     skip_near_duplicates = serializers.BooleanField(default=False)
     models = serializers.ListField(child=serializers.CharField(max_length=200), default=list, max_length=100)
     require_from_metadata = serializers.BooleanField(default=False)
@@ -233,6 +235,16 @@ class PairSerializer(serializers.Serializer[Any]):
     cohen_kappa = FigureSerializer(source="kappa", allow_null=True)
 
 
+class QuestionAgreementSerializer(serializers.Serializer[Any]):
+    kind = serializers.CharField()
+    name = serializers.CharField(help_text='The axis; "order" of rankings.')
+    word = serializers.CharField()
+    level = serializers.CharField(help_text="Of alpha: nominal, ordinal or interval.")
+    items_with_two = serializers.IntegerField()
+    percent_agreement = FigureSerializer(allow_null=True)
+    alpha = FigureSerializer(allow_null=True)
+
+
 class AgreementSerializer(serializers.Serializer[Any]):
     judgements = serializers.IntegerField()
     annotators = serializers.IntegerField()
@@ -242,6 +254,7 @@ class AgreementSerializer(serializers.Serializer[Any]):
     fleiss_kappa = FigureSerializer(allow_null=True)
     pairs = PairSerializer(many=True)
     pair_count = serializers.IntegerField()
+    questions = QuestionAgreementSerializer(many=True)
 
 
 class NewSnapshotSerializer(StrictSerializer):

@@ -3,14 +3,13 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.db import connection
-
 from accounts.lazy_module import lazy_module
 from labeling.models import Project, SelectionPolicy
+from labeling.services.question_agreement import QuestionAgreement, measure_questions
+from labeling.services.vote_rows import read_rows
 
 if TYPE_CHECKING:
     import numpy as np
-    from numpy.typing import NDArray
 
     from labeling import agreement
 else:
@@ -20,22 +19,15 @@ else:
 N_LABELS = 5  # the item's first response is better, its second, about equal, both bad, both good
 MAX_PAIRS = 200
 
-# COPY in binary: each row is 2 bytes for the number of columns, then each column's length (4 bytes) and value.
-_ROW = [("columns", ">i2"), ("l1", ">i4"), ("item", ">i8"), ("l2", ">i4"), ("annotator", ">i8"), ("l3", ">i4"),
-        ("label", ">i2")]  # fmt: skip
-_HEADER_BYTES = 19
-_TRAILER_BYTES = 2
-
 # The sides are undone: a label names the item's response, wherever the person saw it.
 _VOTES = """
-COPY (SELECT c.item_id::bigint, c.annotator_id::bigint,
+SELECT c.item_id::bigint, c.annotator_id::bigint,
              CASE c.choice WHEN 'tie' THEN 2 WHEN 'both_bad' THEN 3 WHEN 'both_good' THEN 4
                   ELSE ((c.choice = 'a') <> (c.response_a_id = first.response_id))::int END::smallint
       FROM labeling_comparison c
-      JOIN labeling_item i ON i.id = c.item_id AND i.policy <> %s
+      JOIN labeling_item i ON i.id = c.item_id AND i.policy <> %(feedback)s
       JOIN labeling_itemresponse first ON first.item_id = c.item_id AND first.position = 0
-      WHERE c.project_id = %s AND c.retracted_at IS NULL AND NOT c.is_surplus)
-TO STDOUT (FORMAT binary)
+      WHERE c.project_id = %(project)s AND c.retracted_at IS NULL AND NOT c.is_surplus
 """
 
 
@@ -56,7 +48,10 @@ class PairAgreement:
 
 @dataclass(frozen=True, slots=True)
 class AgreementFigures:
-    """None stands for what is not defined: no item with two judgements, or no variation at all."""
+    """Of the verdicts of comparisons, but for `questions`.
+
+    None stands for what is not defined: no item with two judgements, or no variation at all.
+    """
 
     judgements: int
     annotators: int
@@ -67,11 +62,14 @@ class AgreementFigures:
     # At most MAX_PAIRS, those with the most items in common first.
     pairs: list[PairAgreement]
     pair_count: int
+    # What else is asked: the axes of comparisons, orders, scores.
+    questions: list[QuestionAgreement]
 
 
 def measure_agreement(project: Project) -> AgreementFigures:
     """How far the project's annotators agree. Items made from feedback are left out: they were not drawn at random."""
-    votes = _read_votes(project.pk)
+    of_project = {"project": project.pk, "feedback": SelectionPolicy.FEEDBACK.value}
+    votes = read_rows(_VOTES, of_project, {"item": ">i8", "annotator": ">i8", "label": ">i2"})
     items_V = votes["item"].astype(np.int64)
     annotators_V = votes["annotator"].astype(np.int64)
     labels_V = votes["label"].astype(np.int64)
@@ -96,13 +94,5 @@ def measure_agreement(project: Project) -> AgreementFigures:
             for i in largest
         ],
         pair_count=len(tables),
+        questions=measure_questions(project),
     )
-
-
-def _read_votes(project_id: int) -> "NDArray[np.void]":
-    with (
-        connection.cursor() as cursor,
-        cursor.cursor.copy(_VOTES, [SelectionPolicy.FEEDBACK.value, project_id]) as copy,
-    ):
-        data = b"".join(copy)
-    return np.frombuffer(data[_HEADER_BYTES:-_TRAILER_BYTES], dtype=np.dtype(_ROW))

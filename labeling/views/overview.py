@@ -7,8 +7,9 @@ from django.views.decorators.http import require_safe
 from accounts.decorators import MemberRequest, requires
 from accounts.permissions import Permission, can
 from labeling import services
-from labeling.agreement_words import agreement_word, name_pairs
-from labeling.models import Report
+from labeling.agreement_words import agreement_word, name_pairs, tell_questions
+from labeling.kinds.design import design_of
+from labeling.models import ItemKind, Report
 from labeling.views.common import project_of
 from labeling.views.exports import FORMATS
 
@@ -38,12 +39,18 @@ def agreement(request: MemberRequest, project_id: int) -> HttpResponse:
     """How far annotators agree, as a part of the overview or alone."""
     found = project_of(request.member, project_id)
     figures = services.measure_agreement(found)
+    shared = tell_questions(figures)
     context = {
         "project": found,
         "tab": "overview",
         "agreement": figures,
         "word": agreement_word(figures.alpha.value) if figures.alpha else "",
         "pairs": name_pairs(figures),
+        "shared": shared,
+        # The sentence is of the verdicts where there are any.
+        "first": None if figures.items_with_two else next((told for told in shared if told.agree), None),
+        "has_levels": any(told.asked.level != "nominal" for told in shared),
+        "only_corrections": design_of(found).kind == ItemKind.CORRECTION and not figures.judgements,
     }
     template = "labeling/agreement.html#figures" if request.htmx else "labeling/agreement.html"  # type: ignore[attr-defined]
     return render(request, template, context)
