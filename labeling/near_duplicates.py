@@ -9,10 +9,14 @@ SHINGLE = 3  # words
 SIMILARITY = 0.8
 
 
-def are_near_duplicates(texts: Sequence[str], *, similarity: float = SIMILARITY) -> bool:
-    """Whether any two of the texts share so much of their three-word runs (Jaccard's index)."""
+def near_duplicates(texts: Sequence[str], *, similarity: float = SIMILARITY) -> set[tuple[int, int]]:
+    """Which two of the texts, by their places, share so much of their three-word runs (Jaccard's index)."""
     shingles = [_shingles(text) for text in texts]
-    return any(_jaccard(one, other) >= similarity for one, other in itertools.combinations(shingles, 2))
+    return {
+        (first, second)
+        for first, second in itertools.combinations(range(len(texts)), 2)
+        if _jaccard(shingles[first], shingles[second]) >= similarity
+    }
 
 
 def _shingles(text: str) -> set[tuple[str, ...]]:
@@ -22,4 +26,5 @@ def _shingles(text: str) -> set[tuple[str, ...]]:
 
 
 def _jaccard(one: set[tuple[str, ...]], other: set[tuple[str, ...]]) -> float:
-    return len(one & other) / len(one | other)
+    shared = len(one & other)
+    return shared / (len(one) + len(other) - shared)

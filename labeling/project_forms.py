@@ -130,7 +130,14 @@ class ItemRulesForm(forms.Form):
         50,
         "What a prompt has already is counted: running this twice makes nothing twice.",
     )
-    responses_per_item = _number("Answers per ranking", 3, 9, "For rankings alone.", required=False, initial=4)
+    responses_per_item = _number(
+        "Answers per ranking at most",
+        3,
+        9,
+        "For rankings alone. A prompt with fewer, but three, has them all in one.",
+        required=False,
+        initial=4,
+    )
     models = forms.MultipleChoiceField(
         label="Answers of these models alone",
         required=False,

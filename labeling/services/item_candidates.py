@@ -9,7 +9,7 @@ from django.db.models import Count, Q
 from django.db.models.functions import JSONObject, Length
 
 from labeling.models import Item, Project, Prompt
-from labeling.near_duplicates import are_near_duplicates
+from labeling.near_duplicates import near_duplicates
 from labeling.selection import Candidate
 from labeling.services.item_rules import ItemRules, response_key
 
@@ -32,7 +32,7 @@ def prompt_batches(project: Project, wanted: ItemRules) -> Iterator[list[Prompt]
             found=JSONBAgg(about, filter=usable & Q(responses__isnull=False), order_by="responses__pk", default=[]),
             count=Count("responses", filter=usable),
         )
-        .filter(count__gte=wanted.size)
+        .filter(count__gte=wanted.fewest)
         .order_by("pk")
     )
     rows = prompts.iterator(chunk_size=_BATCH)
@@ -52,12 +52,14 @@ def known_keys(prompts: Sequence[Prompt], rules: ItemRules) -> dict[int, set[str
 def candidates_of(prompt: Prompt, rules: ItemRules, known: set[str]) -> list[Candidate]:
     """The sets of the prompt's responses that could be an item and are none yet."""
     found: list[dict[str, Any]] = prompt.found  # type: ignore[attr-defined]
+    # Once a prompt: the same two answers are in many sets.
+    alike = near_duplicates([response["text"] for response in found]) if rules.skip_near_duplicates else set()
     candidates = []
-    for chosen in itertools.islice(itertools.combinations(found, rules.size), _MAX_CANDIDATES):
+    size = min(rules.most, len(found))
+    for places in itertools.islice(itertools.combinations(range(len(found)), size), _MAX_CANDIDATES):
+        chosen = [found[place] for place in places]
         ids = tuple(response["id"] for response in chosen)
-        if response_key(ids) in known:
-            continue
-        if rules.skip_near_duplicates and are_near_duplicates([response["text"] for response in chosen]):
+        if response_key(ids) in known or any(pair in alike for pair in itertools.combinations(places, 2)):
             continue
         candidates.append(Candidate(ids, tuple(response["n"] for response in chosen)))
     return candidates

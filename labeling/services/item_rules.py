@@ -22,7 +22,7 @@ class ItemRules:
     kind: str = ItemKind.COMPARISON
     policy: str = "random"
     items_per_prompt: int = 1
-    # Rankings alone: how many answers each shows.
+    # Rankings alone: how many answers each shows at most; a prompt with fewer has one of all of them.
     responses_per_item: int = 4
     # Leave out sets in which two answers say nearly the same in the same words.
     skip_near_duplicates: bool = False
@@ -47,8 +47,13 @@ class ItemRules:
             raise Invalid(f"Items cannot be made like this. {told}", fields=fields)
 
     @property
-    def size(self) -> int:
-        """Responses per item."""
+    def fewest(self) -> int:
+        """Responses without which a prompt gives no item."""
+        return kind_of(self.kind).fewest
+
+    @property
+    def most(self) -> int:
+        """Responses per item where the prompt has so many."""
         about = kind_of(self.kind)
         return min(max(self.responses_per_item, about.fewest), about.most)
 

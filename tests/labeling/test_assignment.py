@@ -12,7 +12,7 @@ from accounts.errors import Invalid, NotPermitted
 from accounts.permissions import Role
 from labeling.errors import CapReached, NotEligible
 from labeling.models import Assignment, Comparison, Item, Prompt
-from labeling.near_duplicates import are_near_duplicates
+from labeling.near_duplicates import near_duplicates
 from labeling.selection import Candidate, policies
 from labeling.services import (
     change_overlap,
@@ -260,9 +260,9 @@ def test_near_duplicates_are_left_out_by_the_rule(project, alice):
     line = {"prompt": "Q?", "responses": [{"text": same + "."}, {"text": same + "!"}, {"text": "Ask a cook."}]}
     import_records(project=project, by=alice, lines=[json.dumps(line).encode()], make_items=False)
     assert make_items(project=project, by=alice, items_per_prompt=10, skip_near_duplicates=True) == 2
-    assert are_near_duplicates([same, same.upper()])
-    assert not are_near_duplicates(["yes", "no"])
-    assert are_near_duplicates(["", "!"])
+    assert near_duplicates([same, same.upper()]) == {(0, 1)}
+    assert near_duplicates(["yes", "no"]) == set()
+    assert near_duplicates(["", "no", "!"]) == {(0, 2)}
 
 
 def test_items_of_some_models_alone(project, alice, add_pairs):
