@@ -12,6 +12,7 @@ class Column:
     name: str
     sql: str
     type: str = "text"  # text | int | number | bool | time | json | messages
+    is_plain: bool = False  # a text in which JSON has nothing to escape
 
 
 @dataclass(frozen=True)

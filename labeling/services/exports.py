@@ -15,11 +15,11 @@ from labeling import exporting
 from labeling.exporting.filters import ExportFilter
 from labeling.exporting.kind_export import Column, KindExport
 from labeling.exporting.piping import through
-from labeling.exporting.selecting import as_json, columns_of, imported_rows, json_rows, table_rows, training_rows
+from labeling.exporting.selecting import columns_of, imported_rows, json_lines, table_rows, training_lines
 from labeling.kinds import NAMES, kind_of
 from labeling.kinds.design import design_of
 from labeling.models import Project
-from labeling.services.json_rows import copy_csv, copy_json
+from labeling.services.copying_out import copy_csv, copy_lines, copy_rows
 from labeling.services.pseudonyms import pseudonyms_of
 
 FORMATS = ("jsonl", "preference", "kto", "sft", "csv", "parquet", "imported")
@@ -58,17 +58,19 @@ def iter_export(
         record_event("judgements exported", by=by, subject=project, format=format, **limits.told())
     walk = limits.min_agreement is None
     if format == "jsonl":
-        return copy_json(json_rows(kinds, limits), values, walk=walk)
+        every = ((name, export, columns_of(name, export, anonymous=limits.anonymous)) for name, export in kinds)
+        parts = [json_lines(name, columns, export, limits) for name, export, columns in every]
+        return copy_lines(parts, values, walk=walk)
     if format in ("preference", "kto", "sft"):
-        return copy_json(training_rows(kinds, format, limits), values, walk=walk)
+        return copy_lines(training_lines(kinds, format, limits), values, walk=walk)
     ((name, export),) = kinds
     columns = columns_of(name, export, anonymous=limits.anonymous)
     if format == "csv":
         cells = [_csv_cell(column) for column in columns]
         return copy_csv(table_rows(name, export, cells, limits), values, walk=walk)
-    rows = as_json(table_rows(name, export, [_plain_cell(column) for column in columns], limits))
+    lines = json_lines(name, [_plain_cell(column) for column in columns], export, limits)
     schema = json.dumps([[column.name, column.type] for column in columns])
-    return through([sys.executable, "-I", str(_PARQUET), schema], copy_json(rows, values, walk=walk))
+    return through([sys.executable, "-I", str(_PARQUET), schema], copy_lines([lines], values, walk=walk))
 
 
 def _imported(project: Project, by: Membership | None, limits: ExportFilter) -> Iterator[bytes]:
@@ -77,7 +79,7 @@ def _imported(project: Project, by: Membership | None, limits: ExportFilter) -> 
         raise Invalid(why, fields={others[0]: "Leave it out."})
     if by is not None:
         record_event("imported verdicts exported", by=by, subject=project, **limits.told())
-    return copy_json(imported_rows(limits), {"project": project.pk, "after": limits.after}, walk=False)
+    return copy_rows(imported_rows(limits), {"project": project.pk, "after": limits.after}, walk=False)
 
 
 def export_of(name: str) -> KindExport:
@@ -133,6 +135,6 @@ def _csv_cell(column: Column) -> str:
     return f"{column.sql} AS {column.name}"
 
 
-def _plain_cell(column: Column) -> str:
+def _plain_cell(column: Column) -> Column:
     """JSON of any shape is a text in a table."""
-    return f"{column.sql}{'::text' if column.type == 'json' else ''} AS {column.name}"
+    return Column(column.name, f"({column.sql})::text") if column.type == "json" else column
