@@ -31,19 +31,25 @@ ACTS = [
     ("priority", "Priority", "Higher comes first."),
 ]
 
+# What an act is made of besides the items. After a refusal it stands in the address, as "do_act" and so on.
+ASKED = ("act", "scope", "person", "overlap", "priority")
+
 
 @require_safe
 @requires(Permission.VIEW_PROJECTS)
 def items(request: MemberRequest, project_id: int) -> HttpResponse:
     """The queue: a page of items in a state, newest first, and who holds what since when."""
     project = project_of(request.member, project_id)
-    wanted = QueueFilter.read(request.GET.dict())
+    wanted = QueueFilter.read({name: value for name, value in request.GET.items() if not name.startswith("do_")})
     page = page_of(
         queue_items(project, wanted).select_related("prompt", "reserved_for"), before=request.GET.get("before")
     )
     found = count_queue(project, wanted)
     query = QueryDict(mutable=True)
     query.update(wanted.told())
+    place = query.copy()
+    if before := request.GET.get("before"):
+        place["before"] = before
     context = {
         "project": project,
         "tab": "items",
@@ -52,6 +58,8 @@ def items(request: MemberRequest, project_id: int) -> HttpResponse:
         "rows": queue_rows(page.rows),
         "wanted": wanted,
         "query": query.urlencode(),
+        "back": f"{request.path}?{place.urlencode()}",
+        **_asked_before(request.GET),
         "states": STATES.items(),
         "kinds": all_kinds().values(),
         "found": min(found, MAX_COUNTED),
@@ -60,6 +68,21 @@ def items(request: MemberRequest, project_id: int) -> HttpResponse:
         **_acting(request, project),
     }
     return render(request, "labeling/items.html", context)
+
+
+def _asked_before(query: QueryDict) -> dict[str, object]:
+    """What was refused, as `_ask_again` put it into the address: the page shows it as it was."""
+    chosen = {int(pk) for pk in query.get("do_items", "").split(",") if pk.isdecimal() and len(pk) < 19}
+    return {"chosen": chosen, "asked": {name: query.get(f"do_{name}", "") for name in ASKED}}
+
+
+def _ask_again(request: MemberRequest, project: Project) -> str:
+    """The page that was acted on, with the choice of items and what was to be done."""
+    address, _, query = _back(request, project).partition("?")
+    place = QueryDict(query, mutable=True)
+    place["do_items"] = ",".join(pk for pk in request.POST.getlist("item") if pk.isdecimal() and len(pk) < 19)
+    place.update({f"do_{name}": value[:40] for name in ASKED if (value := request.POST.get(name, ""))})
+    return f"{address}?{place.urlencode()}"
 
 
 def _acting(request: MemberRequest, project: Project) -> dict[str, object]:
@@ -91,6 +114,7 @@ def item(request: MemberRequest, project_id: int, item_id: int) -> HttpResponse:
         "may_review": may_review,
         "judgements": judgements.get(found.pk, []),
         "reports": found.reports.select_related("by", "resolved_by").order_by("-pk")[:50],
+        **_asked_before(request.GET),
         **_acting(request, project),
     }
     return render(request, "labeling/item.html", context)
@@ -137,7 +161,7 @@ def act(request: MemberRequest, project_id: int) -> HttpResponse:
     for errors in form.errors.values():
         for why in errors:
             messages.error(request, f"Nothing was changed. {why}")
-    return redirect(_back(request, project))
+    return redirect(_ask_again(request, project) if form.errors else _back(request, project))
 
 
 def _order(request: MemberRequest, form: ActForm) -> services.Order:

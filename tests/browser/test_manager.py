@@ -60,6 +60,26 @@ def test_many_items_are_withdrawn_and_it_is_undone(open_page, items, alice):
     assert Item.objects.open().count() == 63
 
 
+def test_what_was_chosen_is_still_chosen_after_a_refusal(open_page, items, alice):
+    add_items(items, alice, 5, start=100)
+    page = open_page(alice, f"/projects/{items.pk}/items/?state=open")
+    boxes = page.get_by_role("checkbox", name="Choose item")
+    boxes.nth(0).check()
+    boxes.nth(3).check()
+    page.get_by_label("Do this").select_option("reassign")
+    page.get_by_role("button", name="Do it").click()
+    expect(page.locator("#messages")).to_contain_text("Nothing was changed.")
+    expect(page.get_by_label("Do this")).to_have_value("reassign")
+    expect(page.get_by_label("State")).to_have_value("open")
+    assert [box.is_checked() for box in boxes.all()] == [True, False, False, True, False, False, False, False]
+    page.get_by_label("Person").last.select_option(label="Alice")
+    page.get_by_role("button", name="Do it").click()
+    expect(page.locator("#messages")).to_contain_text("Give to somebody else: 2 items.")
+    # Done is done: nothing is chosen any more.
+    assert not any(box.is_checked() for box in boxes.all())
+    assert "do_" not in page.url
+
+
 def test_one_chosen_item_is_given_to_somebody_else_on_the_keyboard_alone(open_page, items, alice, bob):
     held = services.lease_next(project=items, by=bob)
     page = open_page(alice, f"/projects/{items.pk}/items/")
