@@ -5,19 +5,33 @@ database takes to answer it, and PostgreSQL plans it anew each time.
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import psycopg
 from django.db import connection, models
 
+_PARAMETER = re.compile(r"%\((\w+)\)s")
+
 
 def run_prepared(statement: str, values: Mapping[str, Any]) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """Column names and rows of a statement that this connection plans once."""
+    """Column names and rows of a statement that this connection plans once. Its parameters are written %(name)s."""
+    connection.close_if_health_check_failed()
     connection.ensure_connection()
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        cursor.execute(statement, values, prepare=True)
+    numbered, parameters = _read(statement)
+    with connection.wrap_database_errors, psycopg.RawCursor(connection.connection) as cursor:
+        cursor.execute(numbered, [values[name] for name in parameters], prepare=True)
         return _names_of(statement, cursor), cursor.fetchall()
+
+
+@cache
+def _read(statement: str) -> tuple[bytes, list[str]]:
+    """As PostgreSQL reads it, and the parameters' names by number. psycopg reads a long one at each execution."""
+    parameters = list(dict.fromkeys(_PARAMETER.findall(statement)))
+    numbered = _PARAMETER.sub(lambda found: f"${parameters.index(found[1]) + 1}", statement)
+    return numbered.replace("%%", "%").encode(), parameters
 
 
 # `cursor.description` makes an object a column, at each execution: longer than the rest of the query takes.
@@ -59,9 +73,9 @@ class JoinedRows:
     def first(self, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
         """An instance a table and the further columns, of the first row; None when there is none."""
         _, rows = run_prepared(self.statement, values)
-        return self._read(rows[0]) if rows else None
+        return self._instances(rows[0]) if rows else None
 
-    def _read(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
+    def _instances(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
         found: list[Any] = []
         at = 0
         for model, fields in zip(self._models, self._fields, strict=True):

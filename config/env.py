@@ -55,7 +55,7 @@ def database_from_url(name: str, default: str) -> dict[str, Any]:
         raise BadSetting(name, url, "a URL such as postgresql://user:password@host:5432/accord")
     query = dict(parse_qsl(parts.query))
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "config.postgres",
         "NAME": unquote(parts.path.strip("/")),
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),

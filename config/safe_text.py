@@ -18,12 +18,14 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
 from pygments.util import ClassNotFound
 
+from config.math_text import keep_mathematics, render_mathematics
+
 # Markdown takes time with the square of some texts ("[[[[…"). Beyond these the text is shown as it was written.
 MAX_MARKDOWN_CHARACTERS = 24_000
 MAX_MARKS_A_BLOCK = 1_000
 MAX_CODE_CHARACTERS = 20_000
 MAX_NESTING = 50
-_MARKS = re.compile(r"[\[\]*_`<~!&|]")
+_MARKS = re.compile(r"[\[\]*_`<~!&|$]")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 
 _TAGS = {
@@ -35,6 +37,8 @@ _ATTRIBUTES = {"a": {"href", "title"}, "span": {"class"}, "div": {"class"}, "ol"
 
 class _Renderer(RendererHTML):
     """Names an image where its picture would be, and puts headings below those of the page: h1 becomes h3."""
+
+    math = render_mathematics
 
     def heading_open(self, tokens: Sequence[Token], idx: int, options: object, env: object) -> str:
         return f"<h{min(6, int(tokens[idx].tag[1]) + 2)}>"
@@ -67,10 +71,23 @@ def _coloured(code: str, lexer: object) -> str:
 _OPTIONS = {"html": False, "highlight": _highlight, "maxNesting": MAX_NESTING}
 _PARSER = MarkdownIt("commonmark", _OPTIONS, renderer_cls=_Renderer)
 _PARSER.enable(["table", "strikethrough"])
+keep_mathematics(_PARSER)
+
+# What nobody sees, and what turns letters around so that "gnp.exe" reads "exe.png". Marks of direction and isolates,
+# which right-to-left text needs, stay as they are.
+_HIDDEN = {code: chr(0x2400 + code) for code in range(32) if chr(code) not in "\t\n\r"} | {0x7F: "\u2421"}
+_HIDDEN |= {code: f"⟦U+{code:04X}⟧" for code in range(0x80, 0xA0)}
+_HIDDEN |= {0x202A + place: f"⟦{name}⟧" for place, name in enumerate(["LRE", "RLE", "PDF", "LRO", "RLO"])}
+
+
+def make_visible(text: str) -> str:
+    """The text with control characters as ␇, and what overrides the direction of letters as ⟦RLO⟧."""
+    return text if text.isascii() and text.isprintable() else text.translate(_HIDDEN)
 
 
 def render(text: str) -> SafeString:
     """The text as a `.prose` block."""
+    text = make_visible(text)
     tokens = None if is_too_much(text) else _PARSER.parse(text)
     # What is nested deeper than the parser goes it leaves out; nobody may judge an answer with a part missing.
     if tokens is None or any(token.level >= MAX_NESTING - 2 for token in tokens):

@@ -3,7 +3,7 @@
 from django import template
 from django.utils.safestring import SafeString
 
-from config.safe_text import render
+from config.safe_text import make_visible, render
 
 register = template.Library()
 
@@ -12,3 +12,9 @@ register = template.Library()
 def markdown(text: str | None) -> SafeString:
     """Markdown as HTML in a `.prose` block: no raw HTML, no images, no scripts, links that tell nobody where from."""
     return render(text or "")
+
+
+@register.filter
+def visible(text: str | None) -> str:
+    """A text as it is, but nothing in it is hidden or turned around: for excerpts, reasons and notes."""
+    return make_visible(text or "")

@@ -14,7 +14,7 @@ from labeling.models import Assignment, Project
 from labeling.services.deadlocks import despite_deadlocks
 from labeling.services.eligibility import Terms, check_eligible
 from labeling.services.lease_statement import LEASE, LEASE_PATIENTLY, LOCK_CURSOR, MAKE_CURSOR, STEAL
-from labeling.services.loading import find_assignment
+from labeling.services.loading import load_to_show
 
 # When nothing else is left, a lease that was not touched for so long may go to somebody who is there.
 IDLE_SECONDS = 180
@@ -53,9 +53,7 @@ def lease_next(
 def _give(place: dict[str, Any], by: Membership, assignment_id: int | None) -> Assignment | None:
     if assignment_id is None and not place["in_reserve"] and _steal(place):
         assignment_id = _lease(place)
-    if assignment_id is None:
-        return None
-    return find_assignment(assignment_id, by=by)
+    return None if assignment_id is None else load_to_show(assignment_id, by=by)
 
 
 def place_of(project: Project, by: Membership) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""An assignment with all that its card shows, in one query: what every judgement needs twice."""
+"""An assignment with what every judgement needs of it, each time in one query."""
 
 from functools import cache
 
@@ -8,11 +8,11 @@ from accounts.joined_rows import JoinedRows
 from accounts.models import Membership
 from labeling.models import Assignment, Item, Project, Prompt
 
-_REST = """
+_FROM = """
 FROM labeling_assignment a
 JOIN labeling_project pr ON pr.id = a.project_id
 JOIN labeling_item i ON i.id = a.item_id
-JOIN labeling_prompt p ON p.id = i.prompt_id
+{prompt}
 WHERE a.id = %(assignment)s AND pr.organisation_id = %(organisation)s
 """
 _TEXTS = """ARRAY(SELECT r.text FROM labeling_itemresponse ir JOIN labeling_response r ON r.id = ir.response_id
@@ -20,26 +20,42 @@ _TEXTS = """ARRAY(SELECT r.text FROM labeling_itemresponse ir JOIN labeling_resp
 
 
 @cache
-def _rows() -> JoinedRows:
-    return JoinedRows({"a": Assignment, "pr": Project, "i": Item, "p": Prompt}, _REST, more=[_TEXTS])
+def _to_judge() -> JoinedRows:
+    return JoinedRows({"a": Assignment, "pr": Project, "i": Item}, _FROM.format(prompt=""))
 
 
-def find_assignment(assignment_id: int, *, by: Membership) -> Assignment | None:
-    """The assignment, if it is of the member's organisation; whose it is within that, the services ask."""
-    found = _rows().first({"assignment": assignment_id, "organisation": by.organisation_id})
-    if found is None:
-        return None
-    assignment, project, item, prompt, texts = found
-    item.texts = texts  # of its responses, in the item's own order
-    item.prompt, item.project = prompt, project
-    assignment.item, assignment.project = item, project
-    loaded: Assignment = assignment
-    return loaded
+@cache
+def _to_show() -> JoinedRows:
+    tables = {"a": Assignment, "pr": Project, "i": Item, "p": Prompt}
+    return JoinedRows(tables, _FROM.format(prompt="JOIN labeling_prompt p ON p.id = i.prompt_id"), more=[_TEXTS])
 
 
 def load_assignment(assignment_id: int, *, by: Membership) -> Assignment:
-    """The same, for views: Http404 when there is none."""
-    found = find_assignment(assignment_id, by=by) if assignment_id < 2**63 else None
+    """The assignment with its project and item, if it is of the member's organisation; whose it is, the services ask.
+
+    Raises:
+        Http404: there is none.
+    """
+    found = _to_judge().first(_values(assignment_id, by)) if assignment_id < 2**63 else None
     if found is None:
         raise Http404("There is no such assignment.")
-    return found
+    return _joined(*found)
+
+
+def load_to_show(assignment_id: int, *, by: Membership) -> Assignment:
+    """The same with all that its card shows; it was leased to the member just now."""
+    found = _to_show().first(_values(assignment_id, by))
+    assert found is not None, "it is there"
+    assignment, project, item, prompt, texts = found
+    item.prompt, item.texts = prompt, texts  # texts: of its responses, in the item's own order
+    return _joined(assignment, project, item)
+
+
+def _joined(assignment: Assignment, project: Project, item: Item) -> Assignment:
+    assignment.project = item.project = project
+    assignment.item = item
+    return assignment
+
+
+def _values(assignment_id: int, by: Membership) -> dict[str, int]:
+    return {"assignment": assignment_id, "organisation": by.organisation_id}
