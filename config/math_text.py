@@ -1,7 +1,7 @@
 r"""Mathematics in Markdown stays as it was written: `$…$`, `$$…$$`, `\(…\)`, `\[…\]`.
 
-Markdown would take the backslash off `\(` and `\\`, and make emphasis of the stars in `$a * b * c$`. Nothing is typeset:
-the annotator reads what the model wrote.
+Markdown would take the backslash off `\(` and `\\`, and make emphasis of the stars in `$a * b * c$`. Nothing is
+typeset: the annotator reads what the model wrote.
 """
 
 import re

@@ -20,12 +20,22 @@ const remember = () => {
   button.disabled = false;
 };
 
+// What the page shows of a letter that nobody would see: as make_visible does on the server.
+const NAMES = ["LRE", "RLE", "PDF", "LRO", "RLO"];
+const shownAs = (letter) => {
+  const code = letter.codePointAt(0);
+  if (code >= 0x202a && code <= 0x202e) return `⟦${NAMES[code - 0x202a]}⟧`;
+  if (code >= 0x80 && code < 0xa0) return `⟦U+00${code.toString(16).toUpperCase()}⟧`;
+  if (code === 0x7f) return "\u2421";
+  return code < 32 && !"\t\n\r".includes(letter) ? String.fromCodePoint(0x2400 + code) : letter;
+};
+
 // The place of the selection in the written text: the shown letters are a subsequence of the written ones.
 export const locate = (written, before, text) => {
   const solid = (value) => [...value].filter((letter) => letter.trim());
-  const letters = [];
+  const letters = []; // each with where it is written, and how long that is
   let index = 0;
-  for (const letter of written) { if (letter.trim()) letters.push([letter, index]); index += letter.length; }
+  for (const letter of written) { for (const seen of solid(shownAs(letter))) letters.push([seen, index, letter.length]); index += letter.length; }
   let at = 0;
   const follow = (shown) => { let first = -1, last = -1; for (const letter of shown) { while (at < letters.length && letters[at][0] !== letter) at++; if (at >= letters.length) return null; if (first < 0) first = at; last = at++; } return [first, last]; };
   if (solid(before).length && !follow(solid(before))) return null;
@@ -34,7 +44,7 @@ export const locate = (written, before, text) => {
   const [first, last] = found;
   // Python counts characters, not UTF-16 units.
   const points = (end) => [...written.slice(0, end)].length;
-  const stop = letters[last][1] + letters[last][0].length;
+  const stop = letters[last][1] + letters[last][2];
   return [points(letters[first][1]), points(stop)];
 };
 

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from config.safe_text import MAX_MARKDOWN_CHARACTERS, is_too_much, render
+from config.safe_text import MAX_MARKDOWN_CHARACTERS, is_too_much, make_visible, render
 
 ALLOWED_TAGS = {
     "p", "br", "hr", "h3", "h4", "h5", "h6", "strong", "em", "s", "blockquote", "ul", "ol", "li", "code", "pre",
@@ -61,6 +61,8 @@ PAYLOADS = [
     "<![CDATA[<script>alert(1)</script>]]>",
     "<?php echo 1 ?>",
     "{{ request.user.password }}{% debug %}",
+    "$<img src=x onerror=alert(1)>$ and \\(<script>alert(1)</script>\\)",
+    "$$\n</div><script>alert(1)</script>\n$$",
 ]  # fmt: skip
 
 
@@ -129,6 +131,7 @@ def test_code_in_a_language_that_nobody_knows_is_shown_all_the_same():
         "~~a" * 6_000,
         "|a" * 9_000,
         "&" * 20_000,
+        "$a" * 9_000,
     ],
 )
 def test_a_text_that_could_take_long_is_shown_as_it_was_written(text):
@@ -150,3 +153,49 @@ def test_an_ordinary_long_answer_with_code_is_still_markdown():
         "\n\n".join(["Some *words* and a [link](https://example.org)."] * 100) + "\n\n```c\n" + "a[i] = b[i];\n" * 500
     )
     assert not is_too_much(text)
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        (r"so \(a \le b\) holds", r"\(a \le b\)"),
+        ("that $x_i * y_i * z_i$ grows", "$x_i * y_i * z_i$"),
+        (
+            r"\[ \begin{matrix} 1 & 2 \\ 3 & 4 \end{matrix} \]",
+            r"\[ \begin{matrix} 1 &amp; 2 \\ 3 &amp; 4 \end{matrix} \]",
+        ),
+        ("Thus\n$$\na\n+ b\n\n- c\n$$\nend", "$$\na\n+ b\n\n- c\n$$"),
+        ("- in a list\n  \\[\n  a\n  \\]", "\\[\na\n\\]"),
+    ],
+)
+def test_mathematics_is_shown_as_it_was_written(written, shown):
+    assert f'class="math">{shown}<' in render(written)
+
+
+@pytest.mark.parametrize(
+    "text", ["from $5 to $6", "a $ b $ c", "`$x$`", "    $$\n    x\n    $$", r"\$5$", "$$\nnever closed"]
+)
+def test_prices_and_code_are_no_mathematics(text):
+    assert "math" not in render(text)
+
+
+def test_mathematics_that_is_never_closed_is_looked_for_once():
+    """Each opening looks to the end: six thousand of them would look at eighteen million lines."""
+    assert "math" not in render("\\[\n\n" * 5_900)
+
+
+def test_letters_that_are_turned_around_say_so():
+    """U+202E makes gnp.exe read exe.png: an annotator must see what the model wrote."""
+    for shown in (render("open \u202egnp.exe\u202c"), make_visible("open \u202egnp.exe\u202c")):
+        assert "⟦RLO⟧gnp.exe⟦PDF⟧" in shown
+        assert "\u202e" not in shown
+
+
+def test_control_characters_are_seen():
+    assert make_visible("a\x07b\x1b[31m\x7f\x85") == "a␇b␛[31m␡⟦U+0085⟧"
+    assert make_visible("line\n\ttab\r\n") == "line\n\ttab\r\n"
+
+
+def test_what_right_to_left_and_emoji_need_stays():
+    for text in ("\u2067עברית\u2069", "می\u200cخواهم", "\u200fكيف", "👩\u200d🍳"):
+        assert make_visible(text) == text
