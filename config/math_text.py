@@ -52,14 +52,14 @@ def _block(state: StateBlock, start_line: int, end_line: int, silent: bool) -> b
         return False
     opening = line(start_line)[:2]
     # What one of them did not find before the end, none that comes after it will.
-    if opening not in _BLOCKS or state.env.get(("math is never closed", opening, end_line)):
+    if opening not in _BLOCKS or state.env.get(f"math from {opening} to {end_line} is never closed"):
         return False
     for number in range(start_line, end_line):
         text = line(number)[2:] if number == start_line else line(number)
         if text.endswith(_BLOCKS[opening]):
             break
     else:
-        state.env["math is never closed", opening, end_line] = True
+        state.env[f"math from {opening} to {end_line} is never closed"] = True
         return False
     if silent:
         return True

@@ -30,7 +30,7 @@ def test_an_annotator_sees_what_is_hidden_and_can_flag_it(open_page, project, al
     page.locator("#card").press("Escape")
     page.get_by_role("radio", name="About equal").check(force=True)
     page.locator("[data-send]").click()
-    page.get_by_text("You have judged everything there is").wait_for()
+    page.get_by_role("heading", name="You have judged everything there is").wait_for()
     (flag,) = Comparison.objects.get().flags
     assert SPOOF[flag["start"] : flag["end"]] == "\u202egnp.exe\u202c"
     seen = open_page(alice, f"/projects/{project.pk}/judgements/")
