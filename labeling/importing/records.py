@@ -126,9 +126,8 @@ def _parse_responses(value: Any) -> list[ParsedResponse]:
 def _parse_response(value: Any, number: int) -> ParsedResponse:
     if not isinstance(value, dict) or "text" not in value:
         raise BadContent(f'Response {number} must be an object with "text" and, if known, "model".')
-    unknown = set(value) - RESPONSE_KEYS
-    if unknown:
-        names = ", ".join(sorted(repr(key[:40]) for key in unknown)[:5])
+    if not value.keys() <= RESPONSE_KEYS:
+        names = ", ".join(sorted(repr(key[:40]) for key in value.keys() - RESPONSE_KEYS)[:5])
         raise BadContent(f'Response {number} has unknown keys: {names}. It may have "text" and "model".')
     # An empty answer is a real one: some models give it, and a person can judge it.
     text = check_text(value["text"], f"The text of response {number}")
