@@ -56,6 +56,11 @@
     document.getElementById("messages").replaceChildren(note);
   });
 
+  // A chart that is wider than its place begins with what is newest.
+  const showNewest = (part) => { for (const canvas of part.querySelectorAll(".chart .canvas")) canvas.scrollLeft = canvas.scrollWidth; };
+  showNewest(document);
+  document.addEventListener("htmx:afterSettle", (event) => showNewest(event.target));
+
   document.querySelector(".tabs [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
 
   // What a page asks for by itself may fail in silence; then its figures are old, and the page says so until one comes.

@@ -26,7 +26,7 @@ from labeling.services.prompts import create_prompt
 from labeling.services.queue import fold_reopened, restart_queue
 from labeling.services.reports import report_item, resolve_report
 from labeling.services.responses import store_response
-from labeling.services.reviewing import judgements_of_items, latest_judgements, name_responses
+from labeling.services.reviewing import imported_verdicts, judgements_of_items, latest_judgements, name_responses
 from labeling.services.snapshot_files import open_snapshot_file
 from labeling.services.snapshots import freeze_snapshot, new_judgements_since_snapshot
 from labeling.services.undoing import undo_last
@@ -57,6 +57,7 @@ __all__ = [
     "freeze_snapshot",
     "has_items",
     "import_records",
+    "imported_verdicts",
     "judgements_of_items",
     "latest_judgements",
     "mark_reports_read",

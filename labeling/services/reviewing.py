@@ -10,7 +10,7 @@ from accounts.models import Membership
 from accounts.permissions import Permission, check_can
 from labeling.kinds import kind_of
 from labeling.kinds.design import Design, design_of
-from labeling.models import Item, Judgement, Project, Prompt, Response
+from labeling.models import ImportedVerdict, Item, Judgement, Project, Prompt, Response
 
 MAX_QUOTED = 300
 # Of one prompt: more are seen item by item.
@@ -39,6 +39,8 @@ class JudgementSaid:
     created_at: datetime
     is_surplus: bool
     retracted_at: datetime | None
+    # Where a text was changed: ("same" | "out" | "in", text) in order.
+    changes: list[tuple[str, str]]
 
     @property
     def seconds(self) -> float | None:
@@ -89,6 +91,16 @@ def latest_judgements(*, project: Project, by: Membership, before: int | None, s
     return list(_tell(rows, design_of(project), {row.item.prompt_id for row in rows}))
 
 
+def imported_verdicts(*, prompt: Prompt, by: Membership) -> list[ImportedVerdict]:
+    """What files said of the prompt's answers, in the order of the import; agreement and training do not read it.
+
+    Raises:
+        NotPermitted: the member may not review.
+    """
+    check_can(by, Permission.REVIEW)
+    return list(ImportedVerdict.objects.filter(prompt=prompt).order_by("pk")[:MAX_SHOWN])
+
+
 def name_responses(prompt: Prompt) -> list[tuple[str, Response]]:
     """A prompt's responses with what a reviewer calls them: "Response 1" is the oldest."""
     return [(f"Response {number}", each) for number, each in enumerate(prompt.responses.order_by("pk"), start=1)]
@@ -98,12 +110,13 @@ def _tell(rows: Iterable[Any], design: Design, prompt_ids: set[int]) -> Iterable
     names, texts = _names(prompt_ids)
     for row in rows:
         kind = kind_of(row._meta.model_name)
-        words = import_module(f"labeling.kinds.{kind.name}.words").in_words
+        words = import_module(f"labeling.kinds.{kind.name}.words")
         yield JudgementSaid(
             id=row.pk, item_id=row.item_id, kind=kind.name, annotator=row.annotator,
-            said=words(row, names=names, design=design.kinds[kind.name]), reason=row.reason,
+            said=words.in_words(row, names=names, design=design.kinds[kind.name]), reason=row.reason,
             flags=[_flag(flag, design, names, texts) for flag in row.flags], active_ms=row.active_ms,
             created_at=row.created_at, is_surplus=row.is_surplus, retracted_at=row.retracted_at,
+            changes=words.changes(row, texts) if hasattr(words, "changes") else [],
         )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from accounts.decorators import MemberRequest, requires
 from accounts.paging import page_of
 from accounts.permissions import Permission, can
 from labeling import services
+from labeling.kinds.comparison.words import tell_imported
 from labeling.models import Prompt
 from labeling.views.common import project_of
 
@@ -36,6 +37,7 @@ def prompt(request: MemberRequest, project_id: int, prompt_id: int) -> HttpRespo
     items = list(found.items.order_by("pk").prefetch_related("item_responses")[:50])
     may_review = can(request.member, Permission.REVIEW)
     said = services.judgements_of_items(project=project, by=request.member, items=items) if may_review else {}
+    imported = services.imported_verdicts(prompt=found, by=request.member) if may_review else []
     responses = services.name_responses(found)[:100]
     names = {response.pk: name for name, response in responses}
     context = {
@@ -48,5 +50,6 @@ def prompt(request: MemberRequest, project_id: int, prompt_id: int) -> HttpRespo
             for item in items
         ],
         "may_review": may_review,
+        "imported": [(verdict, tell_imported(verdict, names)) for verdict in imported],
     }
     return render(request, "labeling/prompt.html", context)

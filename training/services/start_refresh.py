@@ -7,6 +7,8 @@ from django.db import transaction
 
 from accounts.models import Membership
 from accounts.permissions import Permission, check_can
+from labeling.kinds import kind_of
+from labeling.kinds.design import design_of
 from labeling.models import Project
 from labeling.services import count_preferences, freeze_snapshot
 from models_registry.models import VersionKind
@@ -79,6 +81,12 @@ def check_refresh(project: Project) -> None:
             "Wait until it has ended, or cancel it."
         )
     train = count_preferences(project, held_out=False, limit=MIN_TRAIN)
+    kind = kind_of(design_of(project).kind)
+    if train < MIN_TRAIN and not kind.pairs:
+        raise NotReady(
+            f"Training learns from which of two answers is better, and {kind.word.lower()}s do not say that. Ask for "
+            "comparisons, rankings or corrections; what is judged so far can be exported."
+        )
     if train < MIN_TRAIN:
         raise NotReady(
             f"Training needs {MIN_TRAIN} judgements that prefer one answer, outside the held-out prompts; there "

@@ -9,9 +9,11 @@ from labeling.kinds.rating.model import Rating
 def in_words(judgement: Rating, *, names: Mapping[int, str], design: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Each axis with its score and the score's word; an axis that the project no longer has keeps its name."""
     axes = {axis["name"]: axis for axis in design["axes"]}
+    # The database keeps no order of its own: axes are told in the order in which they are asked.
+    in_order = sorted(judgement.scores, key=lambda name: ([*axes, name].index(name), name))
     return [
-        (axes[name]["word"] if name in axes else name.replace("_", " "), _score(score, axes.get(name)))
-        for name, score in judgement.scores.items()
+        (axes[name]["word"] if name in axes else name.replace("_", " "), _score(judgement.scores[name], axes.get(name)))
+        for name in in_order
     ]
 
 
