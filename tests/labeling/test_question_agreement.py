@@ -132,7 +132,7 @@ def test_the_dashboard_says_how_far_raters_agree(client, project, alice, bob, ad
             rate(project, who, safe=safe, right=1, minutes=safe)
     client.force_login(alice.user)
     page = client.get(f"/projects/{project.pk}/agreement/").content.decode()
-    assert "How safe is it?: annotators agree <strong>very well</strong>" in page
+    assert "On “How safe is it?” annotators agree <strong>very well</strong>" in page
     assert "None has two judgements yet" not in page
     assert "steps count by their order" in page
 
