@@ -20,14 +20,14 @@ def run_prepared(statement: str, values: Mapping[str, Any]) -> tuple[list[str], 
     """Column names and rows of a statement that this connection plans once. Its parameters are written %(name)s."""
     connection.close_if_health_check_failed()
     connection.ensure_connection()
-    numbered, parameters = _read(statement)
+    numbered, parameters = read_parameters(statement)
     with connection.wrap_database_errors, psycopg.RawCursor(connection.connection) as cursor:
         cursor.execute(numbered, [values[name] for name in parameters], prepare=True)
         return _names_of(statement, cursor), cursor.fetchall()
 
 
 @cache
-def _read(statement: str) -> tuple[bytes, list[str]]:
+def read_parameters(statement: str) -> tuple[bytes, list[str]]:
     """As PostgreSQL reads it, and the parameters' names by number. psycopg reads a long one at each execution."""
     parameters = list(dict.fromkeys(_PARAMETER.findall(statement)))
     numbered = _PARAMETER.sub(lambda found: f"${parameters.index(found[1]) + 1}", statement)

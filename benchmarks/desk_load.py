@@ -1,18 +1,20 @@
 """Annotator cycles a second: submit a verdict and get the next item, as fifteen people at once.
 
-    python -m benchmarks.desk_load [--annotators 15] [--items 2000] [--seconds 20] [--workers 2] [--peer VENV]
+    python -m benchmarks.desk_load [--annotators 15] [--items 2000] [--seconds 20] [--workers 2] [--pause 1] [--peer V]
 
 Starts a PostgreSQL and gunicorn of its own, and measures the API (one request a cycle) and the HTML desk (one request
-a cycle, a card back). With --peer, a virtual environment that has Label Studio 1.23, the same number of its tasks is
+a cycle, a card back). With --peer, a virtual environment V that has Label Studio 1.23, the same number of its tasks is
 annotated by as many people on the same kind of PostgreSQL under gunicorn with as many workers (two requests a cycle:
-that is its protocol), in turns with ours. Clients are threads of this program and share the machine. Prints one JSON
-line last.
+that is its protocol), in turns with ours. Clients are threads of this program and share the machine. As fast as it goes
+a cycle's time is the number of annotators over the cycles a second, whatever it costs; so it is timed once more with
+people who think, --pause seconds on average (`paced`). Prints one JSON line last.
 """
 
 import argparse
 import http.client
 import json
 import os
+import random
 import re
 import threading
 import time
@@ -39,6 +41,7 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=2000)
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--pause", type=float, default=1.0)
     parser.add_argument("--peer", type=Path, default=None)
     options = parser.parse_args()
     with own_database() as home, ExitStack() as servers:
@@ -47,7 +50,7 @@ def main() -> None:
             from benchmarks.label_studio_peer import label_studio
 
             contenders |= servers.enter_context(label_studio(options, home))
-        figures = take_turns(contenders, options.seconds)
+        figures = take_turns(contenders, options.seconds, pause=options.pause)
     about = {"annotators": options.annotators, "items": options.items, "workers": options.workers}
     ratios: dict[str, float] = {}
     if options.peer:
@@ -64,13 +67,15 @@ class Contender:
     cycles: list[Cycle]
     server: psutil.Process
     times: list[float] = field(default_factory=list)
+    paced: list[float] = field(default_factory=list)
     spent: dict[str, float] = field(default_factory=dict)
 
 
-def take_turns(contenders: dict[str, Contender], seconds: float) -> dict[str, dict[str, Any]]:
+def take_turns(contenders: dict[str, Contender], seconds: float, *, pause: float) -> dict[str, dict[str, Any]]:
     """Each for a slice at a time, in turns: what else the machine does falls on all of them."""
     for _ in range(ROUNDS):
         for contender in contenders.values():
+            contender.paced += run(contender.cycles, seconds / ROUNDS, pause=pause)
             before = cpu_seconds()
             contender.times += run(contender.cycles, seconds / ROUNDS)
             for who, now in cpu_seconds().items():
@@ -79,12 +84,14 @@ def take_turns(contenders: dict[str, Contender], seconds: float) -> dict[str, di
 
 
 def figures_of(contender: Contender, seconds: float) -> dict[str, Any]:
-    times = sorted(contender.times)
+    times, paced = sorted(contender.times), sorted(contender.paced)
     spent = {who: round(total / len(times) * 1000, 2) for who, total in contender.spent.items()}
     return {
         "cycles_per_second": round(len(times) / seconds, 1),
         "p50_ms": round(times[len(times) // 2], 1),
         "p95_ms": round(times[int(len(times) * 0.95)], 1),
+        "paced_p50_ms": round(paced[len(paced) // 2], 1),
+        "paced_p95_ms": round(paced[int(len(paced) * 0.95)], 1),
         "cpu_ms_per_cycle": round(sum(spent.values()), 2),
         "cpu_ms_by": spent,
         "web_process_mb": [round(child.memory_info().rss / 2**20) for child in contender.server.children()],
@@ -176,18 +183,22 @@ def ask(connection: http.client.HTTPConnection, method: str, path: str, body: st
     return text
 
 
-def run(cycles: list[Cycle], seconds: float) -> list[float]:
-    """All at once for so long: milliseconds of each cycle."""
+def run(cycles: list[Cycle], seconds: float, *, pause: float = 0) -> list[float]:
+    """All at once for so long, each thinking so many seconds on average before a cycle: milliseconds of each."""
     times: list[float] = []
     barrier = threading.Barrier(len(cycles))
 
     def work(cycle: Cycle) -> None:
         barrier.wait()
-        began = time.perf_counter()
-        while (now := time.perf_counter()) < began + seconds:
+        until = time.perf_counter() + seconds
+        if pause:
+            time.sleep(random.expovariate(1 / pause))
+        while (now := time.perf_counter()) < until:
             if not cycle():
                 raise SystemExit("error: an annotator ran out of items. Give --items a larger number.")
             times.append((time.perf_counter() - now) * 1000)
+            if pause:
+                time.sleep(random.expovariate(1 / pause))
 
     threads = [threading.Thread(target=work, args=[cycle]) for cycle in cycles]
     for thread in threads:

@@ -60,16 +60,25 @@ def time_leases(project, member, repeats):
 
 
 def explain(project, member):
-    """The plan of the lease as it would run now; nothing is kept of it."""
+    """The plan of the lease as a connection keeps it; nothing is kept of what it leases."""
+    import psycopg
     from django.db import connection, transaction
 
+    from accounts.joined_rows import read_parameters
     from labeling.services.lease import lock_place, place_of
     from labeling.services.lease_statement import LEASE
 
-    with transaction.atomic(), connection.cursor() as cursor:
+    statement, names = read_parameters(LEASE)
+    with transaction.atomic(), psycopg.ClientCursor(connection.connection) as cursor:
         values = lock_place(place_of(project, member))
-        cursor.execute("EXPLAIN (ANALYZE, BUFFERS, COSTS OFF) " + LEASE, values)
+        cursor.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        cursor.execute(b"PREPARE lease AS " + statement)
+        places = ", ".join(["%s"] * len(names))
+        cursor.execute(
+            f"EXPLAIN (ANALYZE, BUFFERS, COSTS OFF) EXECUTE lease({places})", [values[name] for name in names]
+        )
         plan = "\n".join(row[0] for row in cursor.fetchall())
+        cursor.execute("DEALLOCATE lease")
         transaction.set_rollback(True)
     return plan
 
