@@ -70,7 +70,13 @@ export const prefetch = () => {
 };
 
 // --- Sending --------------------------------------------------------------------------------------------------------
-const fieldsOf = (element) => { element.elements.active_ms.value = String(activeMs()); return new URLSearchParams(new FormData(element)); };
+const fieldsOf = (element) => {
+  element.elements.active_ms.value = String(activeMs());
+  const fields = new URLSearchParams(new FormData(element));
+  // The page's own token is too old once somebody has signed in again, and counts before the one that `post` sends.
+  fields.delete("csrfmiddlewaretoken");
+  return fields;
+};
 
 const leave = async (url, body, said) => {
   const left = card();

@@ -20,7 +20,7 @@ export const send = (url, body) => new Promise((settle) => {
   const key = PREFIX + (body.get("client_id") || uuid());
   const entry = { key, url, body, at: Date.now(), settle };
   const kept = new URLSearchParams(body);
-  for (const name of ["csrfmiddlewaretoken", "showing", "reserve"]) kept.delete(name);
+  for (const name of ["showing", "reserve"]) kept.delete(name);
   memory.set(key, JSON.stringify({ url, body: kept.toString(), at: entry.at }));
   waiting.push(entry);
   flush();
@@ -47,6 +47,9 @@ export async function flush() {
     const words = wordsOf(text);
     if (answer.redirected || /<form[^>]+action="[^"]*sign-in/.test(text)) { keepTrying("you are signed out. Sign in in another tab."); break; }
     if (answer.status === 403 && !card && !words) { keepTrying("this page is too old to send from. Sign in again in another tab."); break; }
+    // Not theirs to send, and not refused for good: it waits for the person who gave it.
+    const now = /<body[^>]* data-signed-in="(\d+)"/.exec(text)?.[1];
+    if (answer.status === 404 && now && now !== desk.dataset.person) { keepTrying("somebody else is signed in in this browser. Sign in as yourself in another tab."); break; }
     if (answer.status >= 500 || (!card && answer.status !== 403 && answer.status !== 404 && answer.status !== 409)) { keepTrying(words && answer.status < 500 ? words : "the server has a problem."); break; }
     waiting.shift();
     memory.set(entry.key, null);
