@@ -29,7 +29,12 @@ class JudgementForm(forms.Form):
     """What every judgement sends from the desk; the rest is its kind's to read."""
 
     client_id = forms.UUIDField()
-    reason = forms.CharField(required=False, max_length=20_000, strip=False)
+    reason = forms.CharField(
+        required=False,
+        max_length=20_000,
+        strip=False,
+        error_messages={"max_length": "The reason is too long. Use at most 20,000 characters."},
+    )
     flags = forms.MultipleChoiceField(required=False)
     marked = MarkedFlags(required=False)
     active_ms = forms.IntegerField(required=False, min_value=0, max_value=24 * 3600 * 1000)

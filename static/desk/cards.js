@@ -160,7 +160,7 @@ export const saveDraft = async () => {
     if (card() !== shown || isFrozen()) return;
     if (answer.redirected) signedOut();
     else if (answer.ok) say("Draft saved");
-    else say("Draft not saved", true);
+    else say(answer.status === 422 ? `Draft not saved. ${await answer.text()}` : "Draft not saved", true);
   } catch { if (card() === shown) say("Draft not saved: the server cannot be reached", true); }
 };
 export const draftSoon = () => { clearTimeout(draftTimer); draftTimer = setTimeout(saveDraft, 700); };

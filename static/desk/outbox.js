@@ -28,7 +28,8 @@ export const send = (url, body) => new Promise((settle) => {
 
 const keepTrying = (why) => {
   const many = waiting.length > 1 ? `${waiting.length} verdicts are` : "Your verdict is";
-  box(`Not sent yet: ${why} ${many} kept in this browser and sent again by itself. You need not do anything.`);
+  const then = why.includes("Sign in") ? "sent as soon as you have" : "sent again by itself. You need not do anything";
+  box(`Not sent yet: ${why} ${many} kept in this browser and ${then}.`);
   say(waiting.length > 1 ? `${waiting.length} not sent yet` : "Not sent yet", true);
   clearTimeout(timer);
   timer = setTimeout(flush, wait);

@@ -30,7 +30,7 @@ def test_a_verdict_is_sent_by_itself_after_a_new_sign_in(open_page, items, bob):
     page = open_page(bob, f"/projects/{items.pk}/desk/")
     page.context.clear_cookies(name="sessionid")
     judge(page)
-    expect(page.locator("[data-unsent]")).to_contain_text("Sign in")
+    expect(page.locator("[data-unsent]")).to_contain_text("sent as soon as you have")
     assert not Comparison.objects.exists()
     sign_in(page.context, bob)
     page.evaluate(BACK)
@@ -63,3 +63,19 @@ def test_what_one_person_said_waits_while_another_is_signed_in(open_page, items,
     page.evaluate(BACK)
     expect(page.locator("[data-unsent]")).to_be_hidden()
     assert Comparison.objects.get().annotator == bob.user
+
+
+def test_a_reason_of_a_megabyte_is_refused_with_all_that_was_typed(open_page, items, bob):
+    page = open_page(bob, f"/projects/{items.pk}/desk/")
+    page.locator("#card[data-item]").wait_for()
+    page.keyboard.press("r")
+    page.locator("#reason").evaluate(
+        """field => { field.removeAttribute("maxlength"); field.value = "x".repeat(1_000_000);
+                      field.dispatchEvent(new Event("input", { bubbles: true })); }"""
+    )
+    expect(page.locator("[data-status]")).to_contain_text("too long to keep")
+    page.keyboard.press("Escape")
+    judge(page)
+    expect(page.locator("[data-refused]")).to_contain_text("Use at most 20,000 characters.")
+    assert page.locator("#reason").evaluate("field => field.value.length") == 1_000_000
+    assert not Comparison.objects.exists()
