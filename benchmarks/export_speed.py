@@ -8,6 +8,7 @@ one JSON line last.
 """
 
 import argparse
+import http.client
 import json
 
 from benchmarks.labeling_bench import add_items, own_database
@@ -44,12 +45,19 @@ def fill(project_id, user_id, count):
 
 
 def read(client, address, **query):
+    """Lines and bytes, by the standard library: httpx takes twice as long, and of the two cores that are measured."""
+    url = client.build_request("GET", address, params=query).url
+    connection = http.client.HTTPConnection(url.host, url.port, timeout=600)
+    connection.request("GET", url.raw_path.decode(), headers={"Authorization": client.headers["Authorization"]})
+    answer = connection.getresponse()
+    if answer.status != 200:
+        raise SystemExit(f"error: {answer.status} {answer.read(1000)!r}")
+    buffer = bytearray(2**20)
     lines = size = 0
-    with client.stream("GET", address, params=query) as answer:
-        answer.raise_for_status()
-        for block in answer.iter_raw():
-            lines += block.count(b"\n")
-            size += len(block)
+    while count := answer.readinto(buffer):
+        lines += buffer.count(b"\n", 0, count)
+        size += count
+    connection.close()
     return lines, size
 
 

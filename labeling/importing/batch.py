@@ -1,4 +1,4 @@
-"""A batch of records into the tables: ids drawn first, rows by COPY.
+"""A batch of records into the tables: ids drawn first, rows by COPY while the next batch is worked out.
 
 COPY knows no ON CONFLICT. What exists already is looked up before, and `content_lock` keeps others from adding the same
 content meanwhile.
@@ -7,13 +7,14 @@ content meanwhile.
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from django.db import connection
+from django.db.models import Model
 from django.utils.timezone import now
 
 from accounts.errors import Conflict
-from labeling.importing.copying import cell, copy_rows, json_of, json_text, references_checked_by_caller
+from labeling.importing.copying import Sender, TableRows, cell, json_of, json_text, table_rows
 from labeling.importing.records import Record
 from labeling.importing.verdicts import keep_verdicts
 from labeling.models import Item, ItemKind, ItemResponse, Project, Prompt, Response, ResponseOrigin, SelectionPolicy
@@ -46,29 +47,83 @@ class BatchWriter:
     items_made: int = 0
     verdicts: int = 0
     _draw: random.Random = field(default_factory=random.SystemRandom)
+    _sender: Sender = field(default_factory=lambda: Sender(_TABLES))
+    # Made, and not yet on their way.
+    _coming: list[TableRows] = field(default_factory=list)
+    _coming_hashes: set[str] = field(default_factory=set)
+    _ids: dict[type[Model], list[int]] = field(default_factory=dict)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None:
+                self._settle()
+        finally:
+            self._sender.close()
 
     def write(self, records: Sequence[Record]) -> None:
-        """Store what is new in the records; a record counts as created when it brought a prompt or a response."""
-        prompt_ids = _existing_prompts(self.project.pk, {record.content_hash for record in records})
+        """Store what is new in the records; a record counts as created when it brought a prompt or a response.
+
+        Their rows are sent while the next ones are made: the last are there when the block around the writer ends.
+        """
+        hashes = {record.content_hash for record in records}
+        if not hashes.isdisjoint(self._coming_hashes):
+            # What the last batch adds to the same prompts must be found.
+            self._settle()
+        self._sender.wait()
+        prompt_ids = _existing_prompts(self.project.pk, hashes)
         response_ids = _existing_responses(prompt_ids.values())
+        self._stock(Prompt, len(hashes) - len(prompt_ids))
+        self._stock(Response, sum(len(record.responses) for record in records))
+        self._stock(Item, len(records) if self.make_items else 0)
+        _hold(Project, {self.project.pk})
+        self._send_coming()
+
         known_prompts, known_responses = set(prompt_ids.values()), set(response_ids.values())
         new_prompts: dict[str, Record] = {}
         for record in records:
             if record.content_hash not in prompt_ids:
                 new_prompts.setdefault(record.content_hash, record)
-        prompt_ids |= dict(zip(new_prompts, _draw_ids(Prompt, len(new_prompts)), strict=True))
+        prompt_ids |= zip(new_prompts, self._take(Prompt, len(new_prompts)), strict=True)
         new_responses = self._count(records, prompt_ids, response_ids, set(new_prompts))
-        response_ids |= dict(zip(new_responses, _draw_ids(Response, len(new_responses)), strict=True))
+        response_ids |= zip(new_responses, self._take(Response, len(new_responses)), strict=True)
         pairs = self._new_pairs(records, prompt_ids, response_ids, known_responses) if self.make_items else {}
 
         referred = {prompt_id for prompt_id, _ in new_responses} | {prompt_id for prompt_id, _, _ in pairs.values()}
-        _hold(Project, {self.project.pk})
-        _hold(Prompt, referred & known_prompts)
-        _hold(Response, {pk for _, *pair in pairs.values() for pk in pair} & known_responses)
-        with references_checked_by_caller(_TABLES):
-            self._copy(new_prompts, prompt_ids, new_responses, response_ids, pairs)
+        self._hold(Prompt, referred & known_prompts)
+        self._hold(Response, {pk for _, *pair in pairs.values() for pk in pair} & known_responses)
+        self._coming = self._rows(new_prompts, prompt_ids, new_responses, response_ids, pairs)
+        self._coming_hashes = hashes
         if any(record.verdicts for record in records):
+            self._settle()
             self.verdicts += keep_verdicts(self.project.pk, self.source, records, prompt_ids, response_ids)
+
+    def _settle(self) -> None:
+        """Until everything is there."""
+        self._sender.wait()
+        self._send_coming()
+        self._sender.wait()
+
+    def _send_coming(self) -> None:
+        self._sender.start(self._coming)
+        self._coming, self._coming_hashes = [], set()
+
+    def _stock(self, model: type[Model], count: int) -> None:
+        """Have so many ids at least, before the connection is busy."""
+        stock = self._ids.setdefault(model, [])
+        stock += _draw_ids(model, count - len(stock))
+
+    def _take(self, model: type[Model], count: int) -> list[int]:
+        stock = self._ids[model]
+        taken, self._ids[model] = stock[:count], stock[count:]
+        return taken
+
+    def _hold(self, model: type[Model], ids: set[int]) -> None:
+        if ids:
+            self._sender.wait()
+            _hold(model, ids)
 
     def _count(
         self,
@@ -109,20 +164,22 @@ class BatchWriter:
             pairs.setdefault(response_key((first, second)), (prompt_id, first, second))
         # An item of a response that is new cannot be there yet.
         may_be_known = [key for key, (_, *pair) in pairs.items() if known_responses.issuperset(pair)]
-        for known in _existing_items(self.project.pk, may_be_known):
-            del pairs[known]
+        if may_be_known:
+            self._sender.wait()
+            for known in _existing_items(self.project.pk, may_be_known):
+                del pairs[known]
         return pairs
 
-    def _copy(
+    def _rows(
         self,
         new_prompts: dict[str, Record],
         prompt_ids: dict[str, int],
         new_responses: dict[tuple[int, str], tuple[str, str]],
         response_ids: dict[tuple[int, str], int],
         pairs: dict[str, tuple[int, int, int]],
-    ) -> None:
+    ) -> list[TableRows]:
         moment, project, source = now().isoformat(), self.project, cell(self.source)
-        copy_rows(
+        prompts = table_rows(
             Prompt._meta.db_table,
             _PROMPT_COLUMNS,
             (
@@ -132,7 +189,7 @@ class BatchWriter:
                 for content_hash, record in new_prompts.items()
             ),
         )
-        copy_rows(
+        responses = table_rows(
             Response._meta.db_table,
             _RESPONSE_COLUMNS,
             (
@@ -140,7 +197,7 @@ class BatchWriter:
                 for key, (text, model_name) in new_responses.items()
             ),
         )
-        item_ids = _draw_ids(Item, len(pairs))
+        item_ids = self._take(Item, len(pairs)) if pairs else []
         is_random = project.selection_policy == SelectionPolicy.RANDOM
         rest = f"f\t{cell(project.selection_policy)}\t1\t{moment}"
         plain = f"{project.overlap}\t{project.overlap}\t{rest}"
@@ -151,7 +208,7 @@ class BatchWriter:
             overlap = draw_overlap(project)
             return f"{overlap}\t{overlap}\t{rest}"
 
-        copy_rows(
+        items = table_rows(
             Item._meta.db_table,
             _ITEM_COLUMNS,
             (
@@ -160,7 +217,7 @@ class BatchWriter:
                 for item_id, (key, (prompt_id, _, _)) in zip(item_ids, pairs.items(), strict=True)
             ),
         )
-        copy_rows(
+        places = table_rows(
             ItemResponse._meta.db_table,
             "item_id response_id position",
             (
@@ -169,6 +226,7 @@ class BatchWriter:
             ),
         )
         self.items_made += len(pairs)
+        return [prompts, responses, items, places]
 
 
 def _messages_json(messages: Sequence[dict[str, str]]) -> str:
@@ -199,7 +257,7 @@ def _existing_items(project_id: int, keys: list[str]) -> list[str]:
     return [key for (key,) in _fetch(select, [project_id, ItemKind.COMPARISON.value, " ".join(keys)])]
 
 
-def _hold(model: Any, ids: set[int]) -> None:
+def _hold(model: type[Model], ids: set[int]) -> None:
     """Keep the rows from being deleted until the transaction ends."""
     if not ids:
         return
@@ -214,7 +272,7 @@ def _fetch(select: str, values: list[Any]) -> list[tuple[Any, ...]]:
         return list(cursor.fetchall())
 
 
-def _draw_ids(model: Any, count: int) -> list[int]:
-    if not count:
+def _draw_ids(model: type[Model], count: int) -> list[int]:
+    if count <= 0:
         return []
     return [pk for (pk,) in _fetch(_DRAW, [model._meta.db_table, count])]

@@ -4,7 +4,9 @@ An adapter that looks at the type of each value costs more than all the rest of 
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from json import JSONEncoder
 from json.encoder import encode_basestring
 from typing import Any
@@ -20,12 +22,61 @@ SELECT coalesce(has_parameter_privilege('session_replication_role', 'SET'), fals
 """
 
 
-def copy_rows(table: str, columns: str, rows: Iterable[str]) -> None:
-    """Append the rows: one text each, cells between tabs, without a line end."""
-    names = ", ".join(columns.split())
-    with connection.cursor() as cursor, cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
-        for block in _blocks(rows):
-            copy.write(block)
+@dataclass(frozen=True, slots=True)
+class TableRows:
+    """Rows as COPY wants them."""
+
+    statement: str
+    blocks: list[bytes]
+
+
+def table_rows(table: str, columns: str, rows: Iterable[str]) -> TableRows:
+    """The rows: one text each, cells between tabs, without a line end."""
+    return TableRows(f"COPY {table} ({', '.join(columns.split())}) FROM STDIN", list(_blocks(rows)))
+
+
+class Sender:
+    """Sends rows from a thread of its own, while whoever made them makes the next ones.
+
+    Meanwhile nobody else may use the connection: `wait` first.
+    """
+
+    def __init__(self, tables: Sequence[str]) -> None:
+        self._tables = tables
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="import-copy")
+        self._sending: Future[None] | None = None
+        self._unchecked = ExitStack()
+
+    def start(self, rows: Sequence[TableRows]) -> None:
+        """Append the rows in the order of their tables; what was started before must be over."""
+        if any(each.blocks for each in rows):
+            self._unchecked.enter_context(references_checked_by_caller(self._tables))
+            self._sending = self._pool.submit(_send, connection.connection, rows)
+
+    def wait(self) -> None:
+        """Until they are there.
+
+        Raises:
+            DatabaseError: they could not be appended; the transaction is lost.
+        """
+        sending, self._sending = self._sending, None
+        if sending:
+            with connection.wrap_database_errors:
+                sending.result()
+            self._unchecked.close()
+
+    def close(self) -> None:
+        """Leave the connection to others, whatever became of the rows."""
+        self._pool.shutdown()
+
+
+def _send(raw: Any, rows: Sequence[TableRows]) -> None:
+    # Django's connection belongs to the thread that opened it; psycopg's does not.
+    for each in rows:
+        if each.blocks:
+            with raw.cursor() as cursor, cursor.copy(each.statement) as copy:
+                for block in each.blocks:
+                    copy.write(block)
 
 
 def cell(text: str) -> str:

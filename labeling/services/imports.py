@@ -8,7 +8,7 @@ from django.db import transaction
 from accounts.audit import record_event
 from accounts.models import Membership
 from accounts.permissions import Permission, check_can
-from labeling.importing.ahead import one_ahead, rare_collections
+from labeling.importing.ahead import one_ahead, rare_collections, short_turns
 from labeling.importing.batch import BatchWriter
 from labeling.importing.containers import line_rows
 from labeling.importing.formats import read_rows
@@ -87,7 +87,7 @@ def import_rows(
     report = ImportReport()
     simple = makes_pairs_in_order(project)
     writer = BatchWriter(project=project, source=source[:60], make_items=make_items and simple)
-    with rare_collections():
+    with rare_collections(), short_turns(), writer:
         for batch in one_ahead(_batches(rows, report, on_reject)):
             writer.write(batch)
     if writer.items_made:

@@ -1,6 +1,7 @@
 import gzip
 import hashlib
 import json
+import random
 from itertools import chain
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from labeling.hashing import hash_prompt
 from labeling.importing import bounded_lines
 from labeling.models import Item, ItemResponse, Prompt, Response
-from labeling.services import import_records
+from labeling.services import import_records, imports
 from tests.labeling.conftest import pair_lines
 
 GOOD = b'{"prompt": "Why?", "responses": [{"text": "So."}, {"text": "Hm.", "model": "m"}]}'
@@ -152,6 +153,45 @@ def test_nothing_is_imported_when_the_stream_breaks(project, alice):
     assert not Prompt.objects.exists()
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 7])
+def test_rows_that_are_on_their_way_are_known_to_the_next_batch(send, project, size, monkeypatch):
+    """Few prompts and answers, so that the batches repeat each other: what is stored is what one batch would store."""
+    chance = random.Random(size)
+    lines, wanted, items, created = [], set(), set(), 0
+    for _ in range(120):
+        prompt = f"Question {chance.randrange(9)}"
+        answers = chance.sample([f"Answer {number}" for number in range(4)], chance.randrange(4))
+        new = {(prompt, answer) for answer in ("", *answers)} - wanted
+        created += bool(new)
+        wanted |= new
+        if len(answers) > 1:
+            items.add((prompt, frozenset(answers[:2])))
+        lines.append(json.dumps({"prompt": prompt, "responses": [{"text": text} for text in answers]}).encode())
+    monkeypatch.setattr(imports, "BATCH_LINES", size)
+    report = send(*lines)
+    assert (report.created, report.duplicates, report.items_made) == (created, 120 - created, len(items))
+    texts = {prompt.pk: prompt.last_user_text for prompt in Prompt.objects.all()}
+    stored = {(texts[prompt], text) for prompt, text in Response.objects.values_list("prompt_id", "text")}
+    assert stored | {(text, "") for text in texts.values()} == wanted
+    assert len(texts) + Response.objects.count() == len(wanted)
+    made = [
+        (texts[item.prompt_id], frozenset(item.responses.values_list("text", flat=True))) for item in Item.objects.all()
+    ]
+    assert len(made) == len(items)
+    assert set(made) == items
+
+
+def test_rows_that_the_database_refuses_on_their_way_take_the_whole_import_with_them(send, project, monkeypatch):
+    monkeypatch.setattr(imports, "BATCH_LINES", 2)
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE labeling_response ADD CONSTRAINT strict CHECK (text <> 'No, 3.')")
+    with pytest.raises(IntegrityError, match="strict"):
+        send(*pair_lines(9))
+    assert not Prompt.objects.exists()
+    assert send(*pair_lines(9, start=4)).created == 9
+    assert Response.objects.count() == 18
+
+
 def test_more_rejected_lines_than_anybody_reads_are_counted_and_not_kept(send):
     report = send(*[b"x"] * 1500)
     assert report.rejected_count == 1500
@@ -206,14 +246,15 @@ def test_any_text_is_stored_as_it_came(send, text):
 
 
 def test_a_reference_to_nothing_is_refused_where_the_caller_does_not_vouch_for_it(project):
-    from labeling.importing.copying import copy_rows, references_checked_by_caller
+    from labeling.importing.copying import references_checked_by_caller
 
     row = "1\t999999999\tText\thash\timport\t\t{}\t2026-01-01"
-    columns = "id prompt_id text content_hash origin model_name sampling created_at"
+    columns = "id, prompt_id, text, content_hash, origin, model_name, sampling, created_at"
     with transaction.atomic():
         with references_checked_by_caller(["labeling_response"]):
             pass
-        copy_rows("labeling_response", columns, [row])
+        with connection.cursor() as cursor, cursor.copy(f"COPY labeling_response ({columns}) FROM STDIN") as copy:
+            copy.write(row + "\n")
         with pytest.raises(IntegrityError), connection.cursor() as cursor:
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         transaction.set_rollback(True)
