@@ -39,7 +39,7 @@ _USUAL_TURN = sys.getswitchinterval()
 @contextmanager
 def short_turns() -> Iterator[None]:
     """Let the threads take turns ten times as often: whoever sends to PostgreSQL needs the interpreter for a moment
-    whenever there is room in the socket, and while it waits for a thread that computes, PostgreSQL has nothing to do."""
+    whenever there is room in the socket, and while it waits for a thread that computes, PostgreSQL stands still."""
     sys.setswitchinterval(_USUAL_TURN / 10)
     try:
         yield
