@@ -33,9 +33,11 @@ def check_assigned(assignment: Assignment, by: Membership) -> None:
 def renew_lease(*, assignment: Assignment, by: Membership) -> Assignment:
     """The page is still open: hold the item for another lease. One that ran out is taken again if a slot is free.
 
+    One that was given back or ended stays so: the page asks for its next item, and may get this one.
+
     Raises:
         NotAssigned: it is another annotator's.
-        LeaseLost: the slot went to somebody else, or the item was skipped.
+        LeaseLost: the slot went to somebody else, the lease was ended, or the item was skipped.
         AlreadyJudged: there is nothing to hold any more.
         ProjectClosed: it ran out, and the project was paused or archived since.
     """
@@ -44,11 +46,12 @@ def renew_lease(*, assignment: Assignment, by: Membership) -> Assignment:
     _refuse_closed(held)
     if held.state == State.EXPIRED:
         check_open(is_paused=bool(held.project.paused_at), is_archived=bool(held.project.archived_at))
-        # A page left open must not take back what a manager gave to somebody else.
+        # A page left open must not take back what a manager gave to somebody else, or ended before its time.
         is_for_me = held.item.reserved_for_id in (None, by.user_id)
-        held.slot = take_slot(held.item_id) if is_for_me else None
+        ran_out = held.closed_at is None or held.closed_at >= held.expires_at
+        held.slot = take_slot(held.item_id) if is_for_me and ran_out else None
         if held.slot is None:
-            raise LeaseLost("Your time for this item ran out and others have taken it. A judgement is still kept.")
+            raise LeaseLost("This item is not held for you any more, and goes to others. A judgement is still kept.")
         held.state, held.closed_at = State.LEASED, None
     held.expires_at = now() + timedelta(minutes=held.project.lease_minutes)
     held.save(update_fields=["slot", "state", "closed_at", "expires_at"])

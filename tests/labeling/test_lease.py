@@ -9,6 +9,8 @@ from accounts.permissions import Role
 from labeling.errors import AlreadyJudged, BadJudgement, LabelingError, LeaseLost, NotAssigned, ProjectClosed
 from labeling.models import Assignment, Comparison, Item, Project, QueueCursor, Response
 from labeling.services import (
+    Order,
+    act_on_items,
     create_prompt,
     expire_leases,
     fold_reopened,
@@ -333,6 +335,18 @@ def test_the_heartbeat_says_when_the_item_is_gone(project, bob, dora, add_pairs)
     judge(held, bob)
     with pytest.raises(AlreadyJudged):
         renew_lease(assignment=held, by=bob)
+
+
+def test_a_lease_that_a_manager_ended_is_not_taken_back_by_a_page_left_open(project, alice, bob, dora, add_pairs):
+    add_pairs(1)
+    held = lease_next(project=project, by=bob)
+    act_on_items(project=project, by=alice, order=Order("release", ids=[held.item_id]))
+    with pytest.raises(LeaseLost, match="not held for you any more"):
+        renew_lease(assignment=held, by=bob)
+    assert Item.objects.get().open_slots == 1
+    assert lease_next(project=project, by=dora).item_id == held.item_id
+    # What Bob says all the same is kept.
+    assert judge(held, bob).is_surplus
 
 
 def test_a_released_item_may_come_back(project, bob, add_pairs):
