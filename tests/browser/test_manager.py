@@ -136,3 +136,11 @@ def test_every_page_of_the_managers_is_named_ordered_readable_and_narrow_enough(
     expect(page.get_by_text("Skip it.")).to_be_visible()
     assert page.evaluate(CHECKS) == []
     assert open_report.resolved_at is None
+
+
+@pytest.mark.parametrize("width", [1280, 640, 360])
+def test_tags_can_be_read_while_they_are_typed(open_page, items, alice, bob, width):
+    page = open_page(alice, f"/projects/{items.pk}/annotators/", viewport={"width": width, "height": 600})
+    fields = page.locator("main table input:not([type=hidden])")
+    assert fields.count()
+    assert min(fields.evaluate_all("fields => fields.map((field) => field.offsetWidth)")) >= 120
