@@ -8,11 +8,10 @@ one JSON line last.
 """
 
 import argparse
-import http.client
 import json
 
 from benchmarks.labeling_bench import add_items, own_database
-from benchmarks.web_bench import Memory, Stopwatch, web_server
+from benchmarks.web_bench import Memory, Stopwatch, standard_request, web_server
 
 _WORDS = "update labeling_response set text = text || repeat(' and some more words of it', 12)"
 _JUDGE = """
@@ -45,19 +44,13 @@ def fill(project_id, user_id, count):
 
 
 def read(client, address, **query):
-    """Lines and bytes, by the standard library: httpx takes twice as long, and of the two cores that are measured."""
-    url = client.build_request("GET", address, params=query).url
-    connection = http.client.HTTPConnection(url.host, url.port, timeout=600)
-    connection.request("GET", url.raw_path.decode(), headers={"Authorization": client.headers["Authorization"]})
-    answer = connection.getresponse()
-    if answer.status != 200:
-        raise SystemExit(f"error: {answer.status} {answer.read(1000)!r}")
+    """Lines and bytes."""
     buffer = bytearray(2**20)
     lines = size = 0
-    while count := answer.readinto(buffer):
-        lines += buffer.count(b"\n", 0, count)
-        size += count
-    connection.close()
+    with standard_request(client, "GET", address, params=query) as answer:
+        while count := answer.readinto(buffer):
+            lines += buffer.count(b"\n", 0, count)
+            size += count
     return lines, size
 
 

@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from benchmarks.labeling_bench import own_database
-from benchmarks.web_bench import Memory, Stopwatch, web_server
+from benchmarks.web_bench import Memory, Stopwatch, standard_request, web_server
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -49,18 +49,17 @@ def main(path):
         address = f"/projects/{project}/import"
         # What a first request loads is not the import's.
         client.post(address, content=next(made_up(1)))
-        pairs = b"".join(read_pairs(path))
-        rows = pairs.count(b"\n")
-        with tempfile.TemporaryFile() as tenfold:
+        with tempfile.TemporaryFile() as pairs, tempfile.TemporaryFile() as tenfold:
             # Made before: what is measured is not their making.
+            pairs.writelines(read_pairs(path))
+            pairs.seek(0)
+            rows = sum(1 for _ in pairs)
             tenfold.writelines(blocks(made_up(rows * 10)))
-            for name, count in (("first", rows), ("again", rows), ("tenfold", rows * 10)):
-                tenfold.seek(0)
-                content = iter(lambda: tenfold.read(256 * 1024), b"") if name == "tenfold" else pairs
+            for name, file, count in (("first", pairs, rows), ("again", pairs, rows), ("tenfold", tenfold, rows * 10)):
+                size = file.tell()
+                file.seek(0)
                 with Memory(pid) as memory, Stopwatch() as watch:
-                    answer = client.post(address, content=content)
-                answer.raise_for_status()
-                report = answer.json()
+                    report = json.load(standard_request(client, "POST", address, body=file, size=size))
                 assert report["created"] + report["duplicates"] == count, report
                 figures[name] = {"created": report["created"], **watch.figures(count), **memory.figures()}
                 print(name, figures[name], flush=True)

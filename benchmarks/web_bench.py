@@ -1,5 +1,6 @@
 """What the benchmarks over HTTP share: a gunicorn of their own, and what it takes of memory and processor."""
 
+import http.client
 import os
 import socket
 import subprocess
@@ -39,6 +40,23 @@ def web_server() -> Iterator[tuple[httpx.Client, int]]:
         ) as client,
     ):
         yield client, pid
+
+
+def standard_request(client, method, address, *, params=None, body=None, size=0):
+    """An answer of the standard library: httpx takes several times as long, of the two cores that are measured.
+
+    Args:
+        client: whose address and token it has.
+        body: a file of `size` bytes.
+    """
+    url = client.build_request(method, address, params=params).url
+    headers = {"Authorization": client.headers["Authorization"]} | ({"Content-Length": str(size)} if body else {})
+    connection = http.client.HTTPConnection(url.host, url.port, timeout=600, blocksize=2**18)
+    connection.request(method, url.raw_path.decode(), body=body, headers=headers)
+    answer = connection.getresponse()
+    if answer.status != 200:
+        raise SystemExit(f"error: {answer.status} {answer.read(1000)!r}")
+    return answer
 
 
 @contextmanager
