@@ -17,6 +17,8 @@ from labeling.models.assignment import Assignment
 from labeling.models.item import ItemKind
 
 NOT_APPLICABLE = "na"
+# The keys of a scale whose numbers are no digits, in the order of its steps: those of the keyboard's top row.
+_KEYS_IN_ORDER = "1234567890-"
 
 
 class AxisSerializer(StrictSerializer):
@@ -126,7 +128,15 @@ def _axis(axis: Mapping[str, Any], scores: Mapping[str, Any]) -> dict[str, Any]:
     steps = []
     if axis["type"] != "number":
         words = axis["labels"] or [""] * (axis["high"] - axis["low"] + 1)
-        steps = [{"value": str(axis["low"] + n), "word": word} for n, word in enumerate(words)]
+        are_digits = axis["low"] >= 0 and axis["high"] <= 9
+        steps = [
+            {
+                "value": str(axis["low"] + n),
+                "key": str(axis["low"] + n) if are_digits else _KEYS_IN_ORDER[n],
+                "word": word,
+            }
+            for n, word in enumerate(words)
+        ]
     return {**axis, "chosen": chosen, "steps": steps}
 
 
