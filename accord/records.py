@@ -49,6 +49,8 @@ class Project(Record):
     held_out_percent: int = 20
     selection_policy: str = "random"
     retrain_after: int | None = None
+    refit_after: int | None = None
+    random_share: float = 0.15
     paused_at: datetime | None = None
     archived_at: datetime | None = None
     created_at: datetime | None = None

@@ -85,3 +85,10 @@ class BadContent(LabelingError):
 
     http_status = 422
     code = "invalid"
+
+
+class BadRecipeFile(LabelingError):
+    """What a recipe left about items or judgements is not as agreed."""
+
+    http_status = 422
+    code = "bad_recipe_file"

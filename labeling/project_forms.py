@@ -35,6 +35,17 @@ class TagsField(forms.CharField):
         return self.to_python(data) != (initial or [])
 
 
+class ShareField(forms.IntegerField):
+    """A share, typed as a percentage."""
+
+    def to_python(self, value: Any) -> Any:
+        percent = super().to_python(value)
+        return None if percent is None else percent / 100
+
+    def prepare_value(self, value: Any) -> Any:
+        return round(value * 100) if isinstance(value, float) else value
+
+
 class SetupForm(forms.Form):
     """What a new project needs; all else has a default."""
 
@@ -110,10 +121,28 @@ class ProjectForm(SetupForm):
         required=False,
     )
 
+    refit_after = _number(
+        "Refit the reward model after so many new judgements",
+        5,
+        None,
+        "The fast path: seconds, on the frozen base model. Empty: after 20 where the order of items follows the reward "
+        "model, else never.",
+        required=False,
+    )
+    random_share = ShareField(
+        label="Percent of items chosen at random all the same",
+        min_value=0.1,  # type: ignore[arg-type]
+        max_value=0.2,  # type: ignore[arg-type]
+        help_text="Where the order of items follows the reward model: what the labels buy is measured against these.",
+        error_messages=dict.fromkeys(("invalid", "min_value", "max_value"), "Use a whole number from 10 to 20."),
+        initial=0.15,
+        required=False,
+    )
+
     def changes(self) -> dict[str, Any]:
         """What goes to the project: a setting with a default that was left empty has it."""
         given = dict(self.cleaned_data)
-        for name in ("extra_overlap_percent", "undo_minutes"):
+        for name in ("extra_overlap_percent", "undo_minutes", "random_share"):
             if given[name] is None:
                 given[name] = self.fields[name].initial
         return given

@@ -6,9 +6,10 @@ from labeling import kinds
 from labeling.models.annotator_profile import AnnotatorProfile
 from labeling.models.assignment import Assignment
 from labeling.models.bulk_action import BulkAction, BulkChange
+from labeling.models.contradiction import Contradiction
 from labeling.models.file_import import FileImport
 from labeling.models.imported_verdict import ImportedVerdict
-from labeling.models.item import Item, ItemKind, ItemResponse, SelectionPolicy
+from labeling.models.item import ACTIVE_POLICIES, Item, ItemKind, ItemResponse, SelectionPolicy
 from labeling.models.project import Project
 from labeling.models.prompt import Prompt
 from labeling.models.queue_cursor import QueueCursor
@@ -26,12 +27,14 @@ from labeling.kinds.rating.model import Rating  # noqa: E402  # isort: skip
 from labeling.models.judgement import Judgement  # noqa: E402  # isort: skip
 
 __all__ = [
+    "ACTIVE_POLICIES",
     "AnnotatorProfile",
     "Assignment",
     "BulkAction",
     "BulkChange",
     "Choice",
     "Comparison",
+    "Contradiction",
     "Correction",
     "FileImport",
     "ImportedVerdict",

@@ -26,6 +26,23 @@ class SelectionPolicy(models.TextChoices):
     FEWEST = "fewest_judgements", "Fewest judgements first"
     LENGTH_BALANCED = "length_balanced", "Pairs of similar length first"
     FEEDBACK = "feedback", "From feedback"
+    SOFT4 = "soft4", "Most to learn from, of some drawn at random"
+    D_OPTIMAL = "d_optimal", "Most to learn from"
+    V_OPTIMAL = "v_optimal", "Most to learn from for the prompts that will be served"
+    BALD = "bald", "Where plausible reward models differ"
+    UNCERTAINTY = "uncertainty", "Closest calls first"
+
+
+# These look at the reward model: the places of open items are rewritten whenever it is refitted.
+ACTIVE_POLICIES = frozenset(
+    {
+        SelectionPolicy.SOFT4,
+        SelectionPolicy.D_OPTIMAL,
+        SelectionPolicy.V_OPTIMAL,
+        SelectionPolicy.BALD,
+        SelectionPolicy.UNCERTAINTY,
+    }
+)
 
 
 class ItemQuerySet(OrganisationQuerySet["Item"]):
@@ -57,6 +74,8 @@ class Item(models.Model):
     policy = models.CharField(max_length=20, choices=SelectionPolicy.choices)
     # The probability with which the policy chose this item among those it could have made; 1 when it takes all.
     propensity = models.FloatField()
+    # What an active policy made of it at the last refit of the reward model; its own scale. Annotators never see it.
+    score = models.FloatField(null=True, blank=True)
     # Names what made it ("feedback:<uuid>"): a retried job makes it once.
     # What an annotator must have ("language:de", "skill:python") to be given it.
     requires = ArrayField(models.CharField(max_length=60), default=list)

@@ -41,8 +41,13 @@ class Project(models.Model):
         default=20, validators=[MinValueValidator(5), MaxValueValidator(50)]
     )
     selection_policy = models.CharField(max_length=20, default="random")
-    # New judgements since the last Snapshot after which a refresh starts by itself; None: only by the button.
+    # New judgements since the last refresh after which the next starts by itself; None: only by the button.
     retrain_after = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(10)])
+    # New judgements after which the reward model's fast path is refitted; None: as training has it under an active
+    # policy, and never under another.
+    refit_after = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(5)])
+    # Under an active policy so much is chosen at random all the same: accuracy is measured on that.
+    random_share = models.FloatField(default=0.15, validators=[MinValueValidator(0.1), MaxValueValidator(0.2)])
     # Bumped when items are added or re-prioritised in front of where annotators already are: their cursors start again.
     queue_epoch = models.PositiveIntegerField(default=0)
     paused_at = models.DateTimeField(null=True, blank=True)
@@ -64,6 +69,9 @@ class Project(models.Model):
             ),
             models.CheckConstraint(
                 condition=models.Q(held_out_percent__range=(5, 50)), name="project_held_out_in_range"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(random_share__range=(0.1, 0.2)), name="project_random_share_in_range"
             ),
         ]
 

@@ -13,8 +13,10 @@ from labeling.services.items import ItemRules, change_overlap, make_item, make_i
 from labeling.services.judging import submit_and_offer, submit_comparison, submit_judgement
 from labeling.services.lease import Offer, lease_next, offer_next
 from labeling.services.loading import load_assignment
+from labeling.services.open_items import write_open_items
 from labeling.services.own_reports import mark_reports_read, own_reports_told
 from labeling.services.pairs import count_preferences
+from labeling.services.priorities import PrioritiesWritten, write_priorities
 from labeling.services.projects import (
     archive_project,
     create_project,
@@ -39,6 +41,7 @@ __all__ = [
     "Offer",
     "Order",
     "PairAgreement",
+    "PrioritiesWritten",
     "ProjectFigures",
     "ProjectWarning",
     "act_on_items",
@@ -95,4 +98,6 @@ __all__ = [
     "undo_action",
     "undo_last",
     "update_project",
+    "write_open_items",
+    "write_priorities",
 ]

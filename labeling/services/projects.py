@@ -22,7 +22,8 @@ from labeling.services.queue import restart_queue
 CHANGEABLE = frozenset(
     {
         "name", "purpose", "guidelines", "overlap", "lease_minutes", "held_out_percent", "selection_policy",
-        "retrain_after", "extra_overlap_percent", "design", "undo_minutes", "requires", "cap_per_person", "cap_per_day",
+        "retrain_after", "refit_after", "random_share", "extra_overlap_percent", "design", "undo_minutes", "requires",
+        "cap_per_person", "cap_per_day",
     }
 )  # fmt: skip
 

@@ -195,11 +195,15 @@ def test_every_setting_of_the_form_is_kept(client, project, alice):
     fields = {
         "name": "A", "overlap": 2, "lease_minutes": 20, "held_out_percent": 10, "selection_policy": "length_balanced",
         "extra_overlap_percent": 7, "undo_minutes": 0, "requires": "language:de, Skill:Python", "cap_per_person": 50,
-        "cap_per_day": 5, "retrain_after": 100,
+        "cap_per_day": 5, "retrain_after": 100, "refit_after": 30,
     }  # fmt: skip
-    assert client.post(f"/projects/{project.pk}/edit/", fields).status_code == 302
+    assert client.post(f"/projects/{project.pk}/edit/", fields | {"random_share": 12}).status_code == 302
     project.refresh_from_db()
     assert {name: getattr(project, name) for name in fields} == fields | {"requires": ["language:de", "skill:python"]}
+    assert project.random_share == 0.12
+    assert 'value="12"' in client.get(f"/projects/{project.pk}/edit/").content.decode()
+    refused = client.post(f"/projects/{project.pk}/edit/", fields | {"random_share": 30})
+    assert (refused.status_code, "from 10 to 20" in refused.content.decode()) == (422, True)
     assert 'value="language:de, skill:python"' in client.get(f"/projects/{project.pk}/edit/").content.decode()
     wrong = client.post(f"/projects/{project.pk}/edit/", fields | {"requires": "german"})
     assert wrong.status_code == 422

@@ -1,0 +1,130 @@
+"""Rewriting the places of open items after the reward model was refitted, while people go on judging."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from django.db import connection, transaction
+
+from labeling.models import Item, ItemKind, Project
+from labeling.services.priority_file import GivenPlace, read_priorities
+from labeling.services.queue import restart_queue
+
+BATCH = 1000
+# What others have locked is tried again so often, with a pause in between; then it keeps its place until next time.
+PASSES, PAUSE_SECONDS = 20, 0.1
+
+# SKIP LOCKED: it waits for nobody, so that nobody can come to wait for it in a circle. An item that somebody holds or
+# has judged was chosen as it says: its place changes, how it was chosen does not.
+_WRITE = """
+WITH given AS (
+    SELECT * FROM unnest(%(ids)s::bigint[], %(priorities)s::float8[], %(policies)s::text[], %(propensities)s::float8[],
+                         %(scores)s::float8[]) AS g(id, priority, policy, propensity, score)
+), free AS MATERIALIZED (
+    SELECT id FROM labeling_item
+    WHERE id = ANY(%(ids)s) AND project_id = %(project)s AND kind = 'comparison' AND open_slots > 0
+    ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
+)
+UPDATE labeling_item i SET priority = g.priority, score = g.score,
+    policy = CASE WHEN i.open_slots = i.overlap THEN g.policy ELSE i.policy END,
+    propensity = CASE WHEN i.open_slots = i.overlap THEN g.propensity ELSE i.propensity END
+FROM free JOIN given g ON g.id = free.id WHERE i.id = free.id
+RETURNING i.id
+"""
+# Items of held-out prompts are judged in an order that no reward model has a hand in, between the others.
+_SHUFFLE_HELD_OUT = """
+WITH free AS MATERIALIZED (
+    SELECT i.id FROM labeling_item i JOIN labeling_prompt p ON p.id = i.prompt_id
+    WHERE i.project_id = %(project)s AND i.kind = 'comparison' AND i.open_slots = i.overlap AND i.open_slots > 0
+      AND p.held_out AND i.policy NOT IN ('random', 'feedback')
+    ORDER BY i.id LIMIT %(batch)s FOR NO KEY UPDATE OF i SKIP LOCKED
+)
+UPDATE labeling_item i SET priority = random(), policy = 'random', propensity = 1 FROM free WHERE i.id = free.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class PrioritiesWritten:
+    """What became of the lines of a file of priorities."""
+
+    written: int
+    closed: int  # judged, taken or withdrawn meanwhile, or not this project's
+    left: int  # held by others the whole time
+
+
+def write_priorities(*, project: Project, path: Path, between: Callable[[], None] = lambda: None) -> PrioritiesWritten:
+    """Put the project's open comparisons into the order that the file gives; cursors start again.
+
+    Priorities become places between 0 and 1, the highest first: so they mix evenly with items that have a random place
+    there, those of held-out prompts and those made since. Doing it twice is doing it once.
+
+    Args:
+        between: called between batches; what it raises ends the writing.
+
+    Raises:
+        BadRecipeFile: a line is not as agreed; nothing was changed.
+    """
+    places = _between_0_and_1(read_priorities(path))
+    left, written = places, 0
+    for number in range(PASSES):
+        if number:
+            time.sleep(PAUSE_SECONDS)
+        missed: list[GivenPlace] = []
+        for start in range(0, len(left), BATCH):
+            batch = left[start : start + BATCH]
+            done = _write_batch(project, batch)
+            written += len(done)
+            missed += (place for place in batch if place.item_id not in done)
+            between()
+        left = _still_open(project, missed)
+        if not left:
+            break
+    while _shuffle_held_out(project):
+        between()
+    return PrioritiesWritten(written=written, closed=len(places) - written - len(left), left=len(left))
+
+
+def _between_0_and_1(places: Sequence[GivenPlace]) -> list[GivenPlace]:
+    """With priorities spread evenly, the highest next to 1; in the order of the items' ids, as they came."""
+    order = sorted(range(len(places)), key=lambda index: (-places[index].priority, places[index].item_id))
+    spread = list(places)
+    for rank, index in enumerate(order):
+        spread[index] = replace(places[index], priority=1 - (rank + 0.5) / len(places))
+    return spread
+
+
+@transaction.atomic
+def _write_batch(project: Project, batch: Sequence[GivenPlace]) -> set[int]:
+    given = {
+        "project": project.pk,
+        "ids": [place.item_id for place in batch],
+        "priorities": [place.priority for place in batch],
+        "policies": [place.policy for place in batch],
+        "propensities": [place.propensity for place in batch],
+        "scores": [place.score for place in batch],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_WRITE, given)
+        done = {row[0] for row in cursor.fetchall()}
+    if done:
+        # With each batch: should this end here, nobody's cursor stands in front of an item that has moved back.
+        restart_queue(project)
+    return done
+
+
+def _still_open(project: Project, places: Sequence[GivenPlace]) -> list[GivenPlace]:
+    open_items = Item.objects.open().filter(project=project, kind=ItemKind.COMPARISON)
+    found = set(open_items.filter(pk__in=[place.item_id for place in places]).values_list("pk", flat=True))
+    return [place for place in places if place.item_id in found]
+
+
+@transaction.atomic
+def _shuffle_held_out(project: Project) -> bool:
+    """A batch of them; whether there may be more."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SHUFFLE_HELD_OUT, {"project": project.pk, "batch": BATCH})
+        moved: int = cursor.rowcount
+    if moved:
+        restart_queue(project)
+    return moved == BATCH
