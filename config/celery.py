@@ -23,6 +23,12 @@ app.conf.beat_schedule = {
         "task": "training.tasks.start_due_retraining_task",
         "schedule": schedule(SWEEP_SECONDS),
     },
+    "start due refits": {
+        "task": "training.tasks.start_due_refits_task",
+        "schedule": schedule(SWEEP_SECONDS),
+        # Freezing may outlast the interval: what waited is one of them.
+        "options": {"expires": SWEEP_SECONDS},
+    },
     "deliver webhooks": {
         "task": "webhooks.tasks.deliver_webhooks_task",
         "schedule": schedule(SWEEP_SECONDS),

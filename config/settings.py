@@ -157,7 +157,12 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_DEFAULT_QUEUE = "default"
-CELERY_TASK_ROUTES = {"training.tasks.execute_run_task": {"queue": "gpu"}}
+# `fast`: recipes of seconds, which wait neither behind hours of training nor behind hours of sampling.
+CELERY_TASK_ROUTES = {
+    "training.tasks.execute_run_task": {"queue": "gpu"},
+    "training.tasks.execute_refit_task": {"queue": "fast"},
+    "training.tasks.execute_scoring_task": {"queue": "fast"},
+}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # A broker that accepts and then hangs must not hang a request: the sweeper sends what could not be sent.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600, "socket_connect_timeout": 3}

@@ -52,6 +52,10 @@ def list_programs(settings: Settings) -> list[Program]:
             stop_signal=SIGQUIT,
             directory=ROOT,
         ),
+        # Recipes of seconds: refits of the reward model, scores.
+        Program(
+            "fast", [*worker, "-Q", "fast", "-n", "fast@%h", "--concurrency", "2"], stop_signal=SIGQUIT, directory=ROOT
+        ),
         Program("beat", [*celery, "beat", "--loglevel", "WARNING", "--pidfile", ""], directory=ROOT),
     ]
     return programs if settings.engine_url else [*programs, _engine(settings)]

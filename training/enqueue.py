@@ -3,15 +3,18 @@
 from celery import Task
 from django.db import transaction
 
+from training.models import TrainingRun
+
 # A broker that is down must not hold up a request.
 RETRY = {"max_retries": 1, "interval_start": 0, "interval_max": 0.2}
 
 
 def enqueue_run(run_id: int) -> None:
     """Tell the trainers of a queued run, once the transaction commits."""
-    from training.tasks import execute_run_task  # it imports the services, which import this
+    from training.tasks import execute_refit_task, execute_run_task  # they import the services, which import this
 
-    _send(execute_run_task, run_id)
+    is_refit = TrainingRun.objects.refits().filter(pk=run_id).exists()
+    _send(execute_refit_task if is_refit else execute_run_task, run_id)
 
 
 def enqueue_sampling(job_id: int) -> None:

@@ -24,3 +24,7 @@ class NotReady(TrainingError):
 class BadRunConfig(TrainingError):
     http_status = 422
     code = "invalid"
+
+
+class BadResult(TrainingError):
+    """The recipe said that it succeeded and left nothing that proves it."""

@@ -14,6 +14,13 @@ def execute_run_task(run_id: int) -> None:
         services.execute_run(run=run)
 
 
+# On a queue of its own: the same claim, heartbeat and fence.
+@shared_task(soft_time_limit=6 * HOUR, time_limit=6 * HOUR + 60)
+def execute_refit_task(run_id: int) -> None:
+    if run := services.claim_run(run_id=run_id):
+        services.execute_run(run=run)
+
+
 @shared_task(soft_time_limit=50, time_limit=60)
 def sweep_runs_task() -> None:
     services.sweep_runs()
@@ -33,3 +40,8 @@ def sweep_sampling_task() -> None:
 @shared_task(soft_time_limit=5 * 60, time_limit=6 * 60)
 def start_due_retraining_task() -> None:
     triggers.start_due_retraining()
+
+
+@shared_task(soft_time_limit=5 * 60, time_limit=6 * 60)
+def start_due_refits_task() -> None:
+    triggers.start_due_refits()

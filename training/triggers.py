@@ -1,22 +1,24 @@
-"""When a project retrains by itself."""
+"""When a project retrains by itself, the whole way or the reward model's fast path alone."""
 
 import logging
 
+from django.db.models import Q
+
 from accounts.errors import AccordError
-from labeling.models import Project
-from labeling.services import new_judgements_since_snapshot
+from labeling.models import ACTIVE_POLICIES, Project
 from training.errors import NotReady
 from training.models import TrainingRun
-from training.services.start_refresh import check_refresh, start_refresh
+from training.services.start_refit import new_judgements_since_refit, refit_is_due, start_refit
+from training.services.start_refresh import check_refresh, new_judgements_since_refresh, start_refresh
 
 logger = logging.getLogger(__name__)
 
 
 def refresh_is_due(project: Project) -> bool:
-    """Enough new judgements since the last Snapshot, nothing under way, and a refresh would not be refused."""
+    """Enough new judgements since the last refresh, nothing under way, and a refresh would not be refused."""
     if project.retrain_after is None or project.archived_at or project.paused_at:
         return False
-    if new_judgements_since_snapshot(project) < project.retrain_after:
+    if new_judgements_since_refresh(project) < project.retrain_after:
         return False
     try:
         check_refresh(project)
@@ -31,8 +33,22 @@ def start_due_retraining() -> list[TrainingRun]:
     for project in Project.objects.open().filter(retrain_after__isnull=False).order_by("pk"):
         try:
             if refresh_is_due(project):
-                why = f"{new_judgements_since_snapshot(project)} new judgements"
+                why = f"{new_judgements_since_refresh(project)} new judgements"
                 started += start_refresh(project=project, by=None, why=why)
         except AccordError as refusal:
             logger.warning("Retraining of project %s was refused: %s", project.pk, refusal.message)
+    return started
+
+
+def start_due_refits() -> list[TrainingRun]:
+    """Start every refit of the fast path that is due."""
+    started = []
+    wanted = Q(refit_after__isnull=False) | Q(selection_policy__in=ACTIVE_POLICIES)
+    for project in Project.objects.open().filter(wanted).order_by("pk"):
+        try:
+            if refit_is_due(project):
+                why = f"{new_judgements_since_refit(project)} new judgements"
+                started.append(start_refit(project=project, by=None, why=why))
+        except AccordError as refusal:
+            logger.warning("A refit of project %s was refused: %s", project.pk, refusal.message)
     return started

@@ -13,6 +13,7 @@ from labeling.services.items import ItemRules, change_overlap, make_item, make_i
 from labeling.services.judging import submit_and_offer, submit_comparison, submit_judgement
 from labeling.services.lease import Offer, lease_next, offer_next
 from labeling.services.loading import load_assignment
+from labeling.services.new_judgements import count_new_judgements
 from labeling.services.open_items import write_open_items
 from labeling.services.own_reports import mark_reports_read, own_reports_told
 from labeling.services.pairs import count_preferences
@@ -52,6 +53,7 @@ __all__ = [
     "change_warnings",
     "check_assigned",
     "count_items",
+    "count_new_judgements",
     "count_preferences",
     "create_project",
     "create_prompt",

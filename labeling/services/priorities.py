@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -96,7 +97,7 @@ def _between_0_and_1(places: Sequence[GivenPlace]) -> list[GivenPlace]:
 
 @transaction.atomic
 def _write_batch(project: Project, batch: Sequence[GivenPlace]) -> set[int]:
-    given = {
+    given: dict[str, Any] = {
         "project": project.pk,
         "ids": [place.item_id for place in batch],
         "priorities": [place.priority for place in batch],

@@ -1,4 +1,4 @@
 from training.models.sampling_job import SamplingJob
-from training.models.training_run import Recipe, RunStatus, TrainingRun
+from training.models.training_run import FEATURES, Recipe, RunStatus, TrainingRun
 
-__all__ = ["Recipe", "RunStatus", "SamplingJob", "TrainingRun"]
+__all__ = ["FEATURES", "Recipe", "RunStatus", "SamplingJob", "TrainingRun"]

@@ -19,6 +19,10 @@ class Recipe(models.TextChoices):
     EVALUATE = "evaluate", "Evaluation"
 
 
+# The reward model's fast path: its body stays frozen, and what that makes of an answer is read once.
+FEATURES = "features"
+
+
 class RunStatus(models.TextChoices):
     QUEUED = "queued", "Queued"
     RUNNING = "running", "Running"
@@ -31,6 +35,14 @@ class TrainingRunQuerySet(OrganisationQuerySet["TrainingRun"]):
     def unfinished(self) -> Self:
         """Queued or running."""
         return self.filter(status__in=[RunStatus.QUEUED, RunStatus.RUNNING])
+
+    def refits(self) -> Self:
+        """Of the reward model's fast path, by itself."""
+        return self.filter(recipe=Recipe.REWARD_MODEL, config__method=FEATURES, chain_id=None)
+
+    def refreshes(self) -> Self:
+        """Part of a whole refresh, or whatever else takes its time."""
+        return self.exclude(recipe=Recipe.REWARD_MODEL, config__method=FEATURES, chain_id=None)
 
 
 class TrainingRun(models.Model):
@@ -99,6 +111,11 @@ class TrainingRun(models.Model):
     @property
     def is_finished(self) -> bool:
         return self.status not in (RunStatus.QUEUED, RunStatus.RUNNING)
+
+    @property
+    def is_refit(self) -> bool:
+        """A matter of seconds: it has a queue of its own, and does not wait behind hours of training."""
+        return self.recipe == Recipe.REWARD_MODEL and self.config.get("method") == FEATURES and self.chain_id is None
 
     @property
     def may_be_resumed(self) -> bool:

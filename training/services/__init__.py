@@ -7,6 +7,7 @@ from training.services.execute_run import execute_run
 from training.services.finish_run import finish_run
 from training.services.first_version import register_engine_model
 from training.services.run_sampling import claim_sampling, run_sampling
+from training.services.start_refit import start_refit
 from training.services.start_refresh import start_refresh
 from training.services.start_runs import start_runs
 from training.services.start_sampling import cancel_sampling, start_sampling
@@ -24,6 +25,7 @@ __all__ = [
     "register_engine_model",
     "retry_run",
     "run_sampling",
+    "start_refit",
     "start_refresh",
     "start_runs",
     "start_sampling",

@@ -6,12 +6,19 @@ from typing import Any
 
 from django.conf import settings
 
+from labeling.services import write_open_items
 from training.errors import NotReady
 from training.models import Recipe, TrainingRun
 from training.services.create_run import DEMONSTRATIONS
 from training.services.resolve_inputs import input_directories, input_versions, resolve_inputs
+from training.services.start_refit import refit_threshold, selects_actively
 
 # The recipes' names for the versions that a run stands on.
+OPEN_ITEMS = "open_items.jsonl"
+# How long a refit may spend on reading answers that it has not met yet; the others keep their places until the next.
+SECONDS_TO_READ = 20.0
+# Of the open items so many are chosen with care: what is judged until the next refit, and a reserve. Others follow.
+MIN_BATCH = 64
 SETTINGS = {"base": "base_dir", "parent": "parent_dir", "reward_model": "reward_model_dir", "version": "policy_dir"}
 
 
@@ -38,7 +45,24 @@ def build_config(run: TrainingRun) -> dict[str, Any]:
             raise NotReady("The snapshot of this run is not on this machine. Freeze a new one and start again.")
         config["snapshot_dir"] = str(run.snapshot.directory)
     run.directory.mkdir(parents=True, exist_ok=True)
+    if run.is_refit and selects_actively(run.project):
+        config = _selection(run) | config
     partial = run.directory / "config.json.partial"
     partial.write_text(json.dumps(config, indent=1, sort_keys=True))
     os.replace(partial, run.directory / "config.json")
     return config
+
+
+def _selection(run: TrainingRun) -> dict[str, Any]:
+    """What the recipe needs to put the open items in order, and the file with these."""
+    path = run.directory / OPEN_ITEMS
+    write_open_items(project=run.project, path=path)
+    return {
+        "open_items": str(path),
+        "selection_policy": run.project.selection_policy,
+        "random_share": run.project.random_share,
+        "batch": max(MIN_BATCH, 2 * (refit_threshold(run.project) or 0)),
+        # The same when it is resumed.
+        "seed": run.pk,
+        "seconds_to_read": SECONDS_TO_READ,
+    }

@@ -16,9 +16,12 @@ RESOLVED = frozenset(
         "base_sha256",
         "demonstrations",
         "feature_dir",
+        "open_items",
         "parent_dir",
         "policy_dir",
+        "random_share",
         "reward_model_dir",
+        "selection_policy",
         "snapshot_dir",
     }
 )

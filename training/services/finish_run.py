@@ -12,20 +12,17 @@ from accounts.audit import record_event
 from accounts.errors import AccordError
 from models_registry.artifacts import share_files
 from models_registry.models import ModelVersion
-from training.errors import IllegalMove, TrainingError
+from training.errors import BadResult, IllegalMove
 from training.metrics import read_progress
 from training.models import RunStatus, TrainingRun
 from training.services.followers import cancel_followers, enqueue_followers
 from training.services.register_result import KINDS, register_result
+from training.services.write_back import forget_files, write_back
 from training.states import move_status
 
 TAIL_LINES = 40
 TAIL_BYTES = 64 * 1024
 STOPPED_FROM_OUTSIDE = {143, -signal.SIGTERM}
-
-
-class BadResult(TrainingError):
-    """The recipe said that it succeeded and left nothing that proves it."""
 
 
 def finish_run(*, run: TrainingRun, exit_code: int, log_start: int = 0) -> None:
@@ -55,12 +52,14 @@ def _succeed(run: TrainingRun) -> None:
     result = read_result(run.directory)
     if run.recipe in KINDS and "model" not in result["artifacts"]:
         raise BadResult("The recipe said that it succeeded and names no model. Nothing was registered.")
+    write_back(run, result)
     with transaction.atomic():
         # First the fenced move: a stale worker ends here, and a sweeper passes over the row until this commits.
         move_status(run, to=RunStatus.SUCCEEDED, result=result, error="", inputs=run.inputs, **_last_step(run))
         register_result(run=run, result=result)
         record_event("run succeeded", by=None, subject=run, organisation=run.organisation, recipe=run.recipe)
         enqueue_followers(run)
+    forget_files(run, result)
     # The weights lie in the store now: the run's directory need not hold them a second time.
     for version in ModelVersion.objects.filter(run_id=run.pk).exclude(artifact_hash=""):
         share_files(run.directory / result["artifacts"]["model"], version.artifact_hash)

@@ -4,15 +4,17 @@ import uuid
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Max
 
 from accounts.models import Membership
 from accounts.permissions import Permission, check_can
 from labeling.kinds import kind_of
 from labeling.kinds.design import design_of
 from labeling.models import Project
-from labeling.services import count_preferences, freeze_snapshot
+from labeling.services import count_new_judgements, count_preferences, freeze_snapshot
 from models_registry.models import VersionKind
 from training.errors import BadRunConfig, NotReady
+from training.locking import lock_runs
 from training.models import Recipe, TrainingRun
 from training.services.create_run import create_run
 from training.services.resolve_inputs import newest_version
@@ -40,8 +42,8 @@ def start_refresh(
         check_can(by, Permission.START_RUNS)
     given = config or {}
     recipes = list(CHAIN)
-    # Locked, so that a button and the trigger do not start two.
-    project = Project.objects.select_for_update().get(pk=project.pk)
+    # A button and the trigger do not start two.
+    lock_runs(project.pk)
     check_refresh(project)
     if newest_version(project.pk, VersionKind.BASE) is None:
         recipes.insert(0, Recipe.PREPARE_BASE)
@@ -80,6 +82,15 @@ def check_refresh(project: Project) -> None:
             f"A refresh of this project is under way (run {unfinished.pk}, {unfinished.get_status_display().lower()}). "
             "Wait until it has ended, or cancel it."
         )
+    check_judgements(project)
+
+
+def check_judgements(project: Project) -> None:
+    """Refuse to learn from too little.
+
+    Raises:
+        NotReady: with the sentence that says what is missing.
+    """
     train = count_preferences(project, held_out=False, limit=MIN_TRAIN)
     kind = kind_of(design_of(project).kind)
     if train < MIN_TRAIN and not kind.pairs:
@@ -98,6 +109,13 @@ def check_refresh(project: Project) -> None:
             "Judge a few more: about one prompt in "
             f"{max(1, round(100 / project.held_out_percent))} is held out."
         )
+
+
+def new_judgements_since_refresh(project: Project) -> int:
+    """Counted judgements that no whole refresh has learnt from yet. A refit of the fast path does not count."""
+    newest = TrainingRun.objects.refreshes().filter(project=project, snapshot__isnull=False)
+    after = newest.aggregate(newest=Max("snapshot__last_judgement_id"))["newest"]
+    return count_new_judgements(project, after=after or 0)
 
 
 def can_refresh(project: Project) -> tuple[bool, str]:

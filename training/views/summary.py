@@ -7,9 +7,8 @@ from django.views.decorators.http import require_safe
 from accounts.decorators import MemberRequest, requires
 from accounts.permissions import Permission
 from labeling.models import Project
-from labeling.services import new_judgements_since_snapshot
 from training.models import TrainingRun
-from training.services.start_refresh import can_refresh
+from training.services.start_refresh import can_refresh, new_judgements_since_refresh
 
 
 @require_safe
@@ -30,6 +29,6 @@ def run_summary(request: MemberRequest, project_id: int) -> HttpResponse:
         "unfinished": any(not run.is_finished for run in runs),
         "may_start": may_start,
         "why_not": why_not,
-        "new_judgements": new_judgements_since_snapshot(project),
+        "new_judgements": new_judgements_since_refresh(project),
     }
     return render(request, "training/summary.html", context)

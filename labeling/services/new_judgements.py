@@ -1,0 +1,10 @@
+"""How much has been judged since a moment that a judgement's id marks."""
+
+from labeling.models import Judgement, Project
+
+
+def count_new_judgements(project: Project, *, after: int, limit: int | None = None) -> int:
+    """Counted judgements with a higher id, no further than `limit`."""
+    newer = Judgement.objects.filter(project=project, pk__gt=after, retracted_at=None, is_surplus=False)
+    count: int = newer.order_by()[:limit].count() if limit else newer.count()
+    return count

@@ -1,0 +1,52 @@
+"""What a refit says about items goes back to labeling."""
+
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from django.utils.timezone import now
+
+from labeling.services import write_priorities
+from training.errors import BadResult, IllegalMove
+from training.models import RunStatus, TrainingRun
+from training.services.build_config import OPEN_ITEMS
+
+
+def write_back(run: TrainingRun, result: dict[str, Any]) -> None:
+    """Rewrite the places of open items as the recipe's file of priorities says; `result` learns what became of them.
+
+    Before the run is called a success, and to be done twice without harm: a worker that dies in between leaves a run
+    that is taken up again, and its recipe finds its result.
+
+    Raises:
+        BadResult, BadRecipeFile: a file is not there or not as agreed.
+        IllegalMove: the run has been claimed anew.
+    """
+    if path := _file(run, result, "priorities"):
+        _beat(run)
+        told = write_priorities(project=run.project, path=path, between=lambda: _beat(run))
+        result["priorities_written"] = asdict(told)
+
+
+def forget_files(run: TrainingRun, result: dict[str, Any]) -> None:
+    """What was only on its way: a project's open items, a copy a refit, would fill the disk."""
+    for path in [run.directory / OPEN_ITEMS, _file(run, result, "priorities")]:
+        if path:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+
+
+def _file(run: TrainingRun, result: dict[str, Any], name: str) -> Path | None:
+    if not (given := result.get(name)):
+        return None
+    path = (run.directory / str(given)).resolve()
+    if not path.is_relative_to(run.directory.resolve()):
+        raise BadResult(f"The recipe's result.json names a file of {name} outside its directory. Nothing was changed.")
+    return path
+
+
+def _beat(run: TrainingRun) -> None:
+    claimed = TrainingRun.objects.filter(pk=run.pk, status=RunStatus.RUNNING, fence=run.fence)
+    if not claimed.update(heartbeat_at=now()):
+        raise IllegalMove(f"Run {run.pk} has been given to another worker.")
