@@ -29,6 +29,9 @@ class Kind(ABC):
     columns: ClassVar[Mapping[str, str]]
     # A SELECT of its counted judgements as pairs (labeling.services.pairs says which columns); empty: it gives none.
     pairs: ClassVar[str] = ""
+    # A SELECT of its counted judgements as rows of a snapshot's file of their own, where pairs do not say it all:
+    # `judgement_id, item_id, annotator_id, response_ids, said, flags`; `said` is JSON. Empty: it has no such file.
+    frozen: ClassVar[str] = ""
 
     @property
     def table(self) -> str:
@@ -65,6 +68,10 @@ class Kind(ABC):
     @abstractmethod
     def said_of(self, judgement: Any) -> dict[str, Any]:
         """What was said, to be shown again after an undo."""
+
+    def frozen_parameters(self, design: Mapping[str, Any]) -> dict[str, Any]:
+        """What `frozen` needs besides `%(project)s`; each name begins with the kind's."""
+        return {}
 
     def card(self, *, design: Mapping[str, Any], draft: Mapping[str, Any], texts: Sequence[str]) -> dict[str, Any]:
         """What its part of the card needs besides the texts: its templates have it as `card.ask`."""

@@ -7,8 +7,7 @@ from accounts.errors import NotFound
 from accounts.models import Membership
 from accounts.permissions import Permission, check_can
 from labeling.models import Snapshot
-
-NAMES = ("train.jsonl", "held_out.jsonl", "prompts_train.jsonl", "prompts_held_out.jsonl", "manifest.json")
+from labeling.services.snapshot_rows import file_names
 
 
 def open_snapshot_file(*, snapshot: Snapshot, by: Membership, name: str) -> BinaryIO:
@@ -19,8 +18,9 @@ def open_snapshot_file(*, snapshot: Snapshot, by: Membership, name: str) -> Bina
         NotFound: there is no file of this name, or it is gone from the data directory.
     """
     check_can(by, Permission.EXPORT)
-    if name not in NAMES:
-        raise NotFound(f"A snapshot has no file {name[:40]!r}. It has {', '.join(NAMES)}.")
+    names = [*file_names(), "manifest.json"]
+    if name not in names:
+        raise NotFound(f"A snapshot has no file {name[:40]!r}. It has {', '.join(names)}.")
     path = snapshot.directory / name
     if not path.is_file():
         raise NotFound(f"{name} of this snapshot is not in the data directory any more. Restore it from a backup.")

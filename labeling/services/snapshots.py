@@ -10,44 +10,22 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 
 from accounts.audit import record_event
 from accounts.models import Membership
 from accounts.permissions import Permission, check_can
 from labeling.errors import NothingToFreeze
 from labeling.models import Judgement, Project, Snapshot
-from labeling.services.json_rows import in_blocks, stream_json
-from labeling.services.pairs import kinds_with_pairs, pairs_sql
-from labeling.services.pseudonyms import pseudonyms_of
+from labeling.services.json_rows import in_blocks
+from labeling.services.pairs import kinds_that_train
+from labeling.services.snapshot_rows import choose_judgements, files_of, forget_choice
 from webhooks.kinds import EventKind
 from webhooks.services import emit_event
 
-SCHEMA_VERSION = 1
+# 2: rankings and ratings in files of their own; axes, flags, kind, source, policy and propensity in the rows of pairs.
+SCHEMA_VERSION = 2
 FILTERS = {"retracted": False, "surplus": False}
-
-# Which judgements are in it is settled once, so that both parts are of the same moment.
-_CHOOSE = """
-CREATE TEMPORARY TABLE frozen_pair ON COMMIT DROP AS
-SELECT pair.*, i.prompt_id, p.held_out FROM (@pairs@) pair
-JOIN labeling_item i ON i.id = pair.item_id JOIN labeling_prompt p ON p.id = i.prompt_id
-"""
-_JUDGEMENTS = """
-SELECT json_build_object(
-    'judgement_ids', json_build_array(f.judgement_id), 'prompt_id', p.id, 'prompt', p.messages, 'response_a', a.text,
-    'response_b', b.text, 'choice', f.choice, 'strength', f.strength, 'annotator', who.name, 'item_id', f.item_id)
-FROM frozen_pair f
-JOIN labeling_prompt p ON p.id = f.prompt_id
-JOIN labeling_response a ON a.id = f.response_a_id
-JOIN labeling_response b ON b.id = f.response_b_id
-JOIN unnest(%s::bigint[], %s::text[]) AS who(id, name) ON who.id = f.annotator_id
-WHERE f.held_out = %s ORDER BY f.judgement_id, f.response_a_id, f.response_b_id
-"""
-_PROMPTS = """
-SELECT json_build_object('prompt_id', id, 'prompt', messages) FROM labeling_prompt
-WHERE project_id = %s AND held_out = %s ORDER BY id
-"""
-_PARTS = (("train", False), ("held_out", True))
 
 
 @transaction.atomic
@@ -62,13 +40,7 @@ def freeze_snapshot(*, project: Project, by: Membership | None) -> Snapshot:
     """
     if by is not None:
         check_can(by, Permission.MANAGE_PROJECTS)
-    with connection.cursor() as cursor:
-        cursor.execute(_CHOOSE.replace("@pairs@", pairs_sql()), {"project": project.pk})
-        cursor.execute(
-            """SELECT array_agg(DISTINCT judgement_id ORDER BY judgement_id), count(DISTINCT annotator_id)
-               FROM frozen_pair"""
-        )
-        judgement_ids, annotators = cursor.fetchone()
+    judgement_ids, annotators = choose_judgements(project)
     if not judgement_ids:
         raise NothingToFreeze("There are no judgements to freeze yet. Judge some items first.")
     root = Path(settings.SNAPSHOTS_DIR)
@@ -79,9 +51,7 @@ def freeze_snapshot(*, project: Project, by: Membership | None) -> Snapshot:
         _put_in_place(making, root / manifest["content_hash"])
     finally:
         shutil.rmtree(making, ignore_errors=True)
-    with connection.cursor() as cursor:
-        # A second freeze in the same transaction makes its own.
-        cursor.execute("DROP TABLE frozen_pair")
+    forget_choice()
     # The ids are in the file; a row that is read with every list of snapshots does without them.
     del manifest["judgement_ids"]
     snapshot, made = Snapshot.objects.get_or_create(
@@ -111,19 +81,13 @@ def new_judgements_since_snapshot(project: Project) -> int:
     """Counted judgements that are newer than the newest one in any snapshot."""
     newest = Snapshot.objects.filter(project=project).order_by("-last_judgement_id").first()
     after = newest.last_judgement_id if newest else 0
-    newer = Judgement.objects.filter(project=project, pk__gt=after, kind__in=kinds_with_pairs())
+    newer = Judgement.objects.filter(project=project, pk__gt=after, kind__in=kinds_that_train())
     count: int = newer.filter(retracted_at=None, is_surplus=False).count()
     return count
 
 
 def _write(directory: Path, project: Project, judgement_ids: list[int], annotators: int) -> dict[str, Any]:
-    people, names = pseudonyms_of(project)
-    files: dict[str, dict[str, Any]] = {}
-    for part, held_out in _PARTS:
-        rows = stream_json(_JUDGEMENTS, [people, names, held_out])
-        files[f"{part}.jsonl"] = _write_lines(directory / f"{part}.jsonl", rows)
-        prompts = stream_json(_PROMPTS, [project.pk, held_out])
-        files[f"prompts_{part}.jsonl"] = _write_lines(directory / f"prompts_{part}.jsonl", prompts)
+    files = {name: _write_lines(directory / name, lines) for name, lines in files_of(project)}
     frozen = {
         "schema_version": SCHEMA_VERSION,
         "project_id": project.pk,

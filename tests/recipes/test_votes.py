@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tests.recipes.conftest import write_lines
 from training.recipes.run import RecipeError
 from training.recipes.votes import BAD_LEVEL, Votes
 
@@ -46,7 +47,7 @@ def test_both_bad_is_no_preference_and_a_low_level_for_each():
 
 
 def test_a_rating_is_an_anchor_an_axis_and_their_mean_overall():
-    rating = row(1, "x", "y", "a") | {"response": "x", "levels": {"kind": 1.0, "true": 0.5, "safe": None}}
+    rating = row(1, "x", "y", "a") | {"responses": ["x"], "levels": {"kind": 1.0, "true": 0.5, "safe": None}}
     votes = Votes.from_rows([], ratings=[rating])
     assert votes.axes == ["overall", "kind", "true"]
     assert list(zip(votes.anchor_axis_Q, votes.level_Q, strict=True)) == [(0, 0.75), (1, 1.0), (2, 0.5)]
@@ -96,6 +97,14 @@ def test_an_annotators_weight_reaches_each_of_their_votes():
 def test_nothing_at_all_is_no_error():
     votes = Votes.from_rows([])
     assert (len(votes), len(votes.answers), len(votes.decided()), len(votes.take([]))) == (0, 0, 0, 0)
+
+
+def test_a_snapshot_from_before_rankings_had_a_file_is_read_as_its_pairs(tmp_path):
+    write_lines(tmp_path / "train.jsonl", [row(1, "x", "y", "a"), row(1, "x", "z", "tie")])
+    votes = Votes.from_snapshot(tmp_path, "train")
+    assert (len(votes), votes.rankings, votes.axes) == (2, [], ["overall"])
+    write_lines(tmp_path / "rankings_train.jsonl", [])
+    assert len(Votes.from_snapshot(tmp_path, "train")) == 2
 
 
 def test_an_unknown_verdict_is_refused():

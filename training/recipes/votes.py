@@ -76,7 +76,7 @@ class Votes:
         ratings, rankings = directory / f"ratings_{part}.jsonl", directory / f"rankings_{part}.jsonl"
         return cls.from_rows(
             pairs,
-            ratings=read_rows(ratings, keys=("prompt_id", "prompt", "response", "levels")) if ratings.exists() else (),
+            ratings=read_rows(ratings, keys=("prompt_id", "prompt", "responses", "levels")) if ratings.exists() else (),
             rankings=read_rows(rankings, keys=("prompt_id", "prompt", "responses", "ranks"))
             if rankings.exists()
             else None,
@@ -233,7 +233,7 @@ class _Collector:
 
     def add_rating(self, row: Mapping[str, Any]) -> None:
         """One anchor an axis that applies, and their mean as the overall one."""
-        answer, annotator = self._answer(row, row["response"]), self._annotator(row)
+        answer, annotator = self._answer(row, row["responses"][0]), self._annotator(row)
         levels = {name: float(level) for name, level in row["levels"].items() if level is not None}
         if any(not 0 <= level <= 1 for level in levels.values()):
             raise RecipeError("A rating's level lies outside 0 to 1; freeze the snapshot anew.")

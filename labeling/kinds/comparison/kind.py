@@ -59,7 +59,7 @@ class ComparisonKind(Kind):
         "axes": "%(axes)s::jsonb",
     }
     pairs = """
-        SELECT id AS judgement_id, item_id, annotator_id, response_a_id, response_b_id, choice, strength
+        SELECT id AS judgement_id, item_id, annotator_id, response_a_id, response_b_id, choice, strength, axes, flags
         FROM labeling_comparison WHERE project_id = %(project)s AND retracted_at IS NULL AND NOT is_surplus"""
 
     def read(self, said: Mapping[str, Any], *, design: Mapping[str, Any], assignment: Assignment) -> dict[str, Any]:

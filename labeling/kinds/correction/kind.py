@@ -49,7 +49,8 @@ class CorrectionKind(Kind):
         SELECT id AS judgement_id, item_id, annotator_id,
             CASE WHEN id %% 2 = 0 THEN corrected_id ELSE response_id END AS response_a_id,
             CASE WHEN id %% 2 = 0 THEN response_id ELSE corrected_id END AS response_b_id,
-            CASE WHEN id %% 2 = 0 THEN 'a' ELSE 'b' END AS choice, NULL::smallint AS strength
+            CASE WHEN id %% 2 = 0 THEN 'a' ELSE 'b' END AS choice, NULL::smallint AS strength,
+            '{}'::jsonb AS axes, flags
         FROM labeling_correction WHERE project_id = %(project)s AND retracted_at IS NULL AND NOT is_surplus
             AND corrected_id IS NOT NULL"""
 

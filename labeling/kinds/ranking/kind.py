@@ -35,9 +35,13 @@ class RankingKind(Kind):
         SELECT r.id AS judgement_id, r.item_id, r.annotator_id, r.response_ids[i] AS response_a_id,
             r.response_ids[j] AS response_b_id,
             CASE WHEN r.ranks[i] < r.ranks[j] THEN 'a' WHEN r.ranks[i] > r.ranks[j] THEN 'b' ELSE 'tie' END AS choice,
-            NULL::smallint AS strength
+            NULL::smallint AS strength, '{}'::jsonb AS axes, r.flags
         FROM labeling_ranking r, generate_series(1, cardinality(r.ranks)) i, generate_series(1, cardinality(r.ranks)) j
         WHERE i < j AND r.project_id = %(project)s AND r.retracted_at IS NULL AND NOT r.is_surplus"""
+    frozen = """
+        SELECT id AS judgement_id, item_id, annotator_id, response_ids,
+            jsonb_build_object('ranks', ranks) AS said, flags
+        FROM labeling_ranking WHERE project_id = %(project)s AND retracted_at IS NULL AND NOT is_surplus"""
 
     def read(self, said: Mapping[str, Any], *, design: Mapping[str, Any], assignment: Assignment) -> dict[str, Any]:
         """A place for each answer; no place is left out, equal answers share one."""

@@ -86,6 +86,24 @@ class RatingKind(Kind):
     design_serializer = RatingDesignSerializer
     said_serializer = SaidSerializer
     columns = {"response_id": "shown.r[1]", "scores": "%(scores)s::jsonb"}
+    # Beside the scores their places from 0 (the low end) to 1, on the scales that the project has now; an axis that it
+    # no longer has has none, nor one that did not apply.
+    frozen = """
+        SELECT j.id AS judgement_id, j.item_id, j.annotator_id, ARRAY[j.response_id] AS response_ids,
+            jsonb_build_object('scores', j.scores, 'levels', coalesce(found.levels, '{}'::jsonb)) AS said, j.flags
+        FROM labeling_rating j CROSS JOIN LATERAL (
+            SELECT jsonb_object_agg(score.key,
+                greatest(0, least(1, (score.value::float8 - axis.low) / (axis.high - axis.low)))) AS levels
+            FROM jsonb_each_text(j.scores) score
+            JOIN jsonb_to_recordset(%(rating_scales)s::jsonb) AS axis(name text, low float8, high float8)
+                ON axis.name = score.key
+            WHERE score.value IS NOT NULL) found
+        WHERE j.project_id = %(project)s AND j.retracted_at IS NULL AND NOT j.is_surplus"""
+
+    def frozen_parameters(self, design: Mapping[str, Any]) -> dict[str, Any]:
+        """The scales."""
+        scales = [{"name": axis["name"], "low": axis["low"], "high": axis["high"]} for axis in design["axes"]]
+        return {"rating_scales": json.dumps(scales)}
 
     def read(self, said: Mapping[str, Any], *, design: Mapping[str, Any], assignment: Assignment) -> dict[str, Any]:
         """A number within its scale for each axis, or null where the axis may not apply."""
