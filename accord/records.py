@@ -178,6 +178,7 @@ class Version(Record):
     name: str
     kind: str
     stage: str
+    method: str = ""  # of a reward model: features (the fast path), lora or full
     canary_share: float | None = None
     parent: int | None = None
     base: int | None = None

@@ -47,7 +47,7 @@ class VersionSerializer(serializers.ModelSerializer[ModelVersion]):
     class Meta:
         model = ModelVersion
         fields = (
-            "id", "project", "number", "name", "kind", "stage", "canary_share", "parent", "base", "snapshot",
+            "id", "project", "number", "name", "kind", "method", "stage", "canary_share", "parent", "base", "snapshot",
             "snapshot_hash", "run", "recipe", "code_version", "artifact_hash", "artifact_bytes", "engine_model",
             "figures", "created_at",
         )  # fmt: skip

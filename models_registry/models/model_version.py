@@ -13,6 +13,14 @@ class VersionKind(models.TextChoices):
     REWARD_MODEL = "reward_model", "Reward model"
 
 
+class Method(models.TextChoices):
+    """How a reward model was learnt."""
+
+    FEATURES = "features", "Fast path: a head on the frozen base model"
+    LORA = "lora", "Trained body: adapters"
+    FULL = "full", "Trained body: all weights"
+
+
 class Stage(models.TextChoices):
     CANDIDATE = "candidate", "Candidate"
     CANARY = "canary", "Canary"
@@ -28,6 +36,12 @@ class ModelVersionQuerySet(OrganisationQuerySet["ModelVersion"]):
     def policies(self) -> Self:
         return self.filter(kind=VersionKind.POLICY)
 
+    def superseded_refits(self, project_id: int) -> Self:
+        """Reward models of the fast path that a newer one has replaced: there may be hundreds."""
+        refits = self.filter(project_id=project_id, kind=VersionKind.REWARD_MODEL, method=Method.FEATURES)
+        newest = refits.order_by("-pk").values("pk")[:1]
+        return refits.exclude(pk__in=newest)
+
     def in_stage(self, *stages: Stage) -> Self:
         return self.filter(stage__in=stages)
 
@@ -41,6 +55,8 @@ class ModelVersion(models.Model):
     organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="versions")
     project_id = models.BigIntegerField(db_index=True)
     kind = models.CharField(max_length=12, choices=VersionKind.choices)
+    # Of reward models alone.
+    method = models.CharField(max_length=12, choices=Method.choices, blank=True)
     # Counts up a project: "Kitchen helper v3".
     number = models.PositiveIntegerField()
     name = models.CharField(max_length=160)

@@ -10,7 +10,7 @@ from accounts.audit import record_event
 from accounts.errors import Invalid
 from accounts.models import Organisation
 from models_registry.artifacts import Artifact, store_artifact
-from models_registry.models import ModelVersion, VersionKind
+from models_registry.models import Method, ModelVersion, VersionKind
 from models_registry.services.locking import lock_versions
 
 
@@ -28,6 +28,7 @@ def register_version(
     run_id: int | None = None,
     recipe: str = "",
     code_version: str = "",
+    method: str = "",
     figures: dict[str, Any] | None = None,
     engine_model: str = "",
     endpoint_url: str = "",
@@ -36,13 +37,17 @@ def register_version(
 
     `{number}` in the name becomes the version's number, which counts up a project.
 
+    Args:
+        method: how a reward model was learnt, one of Method; other kinds have none.
+
     Raises:
         ArtifactRefused: the directory holds something that no artifact may hold.
-        Invalid: neither an artifact nor a model at an external engine, or lineage of another organisation.
+        Invalid: an unknown kind or method, neither an artifact nor a model at an external engine, or lineage of another
+            organisation.
     """
     if known := _registered(run_id, kind):
         return known
-    _check(organisation, kind, name, artifact_dir, engine_model, parent, base)
+    _check(organisation, kind, method, name, artifact_dir, engine_model, parent, base)
     # Outside the transaction: copying gigabytes must not hold the lock, and content without a row harms nobody.
     artifact = store_artifact(artifact_dir) if artifact_dir else Artifact("", 0)
     with transaction.atomic():
@@ -66,6 +71,7 @@ def register_version(
             run_id=run_id,
             recipe=recipe,
             code_version=code_version[:64],
+            method=method,
             figures=figures or {},
             engine_model=engine_model,
             endpoint_url=endpoint_url,
@@ -84,6 +90,7 @@ def _registered(run_id: int | None, kind: str) -> ModelVersion | None:
 def _check(
     organisation: Organisation,
     kind: str,
+    method: str,
     name: str,
     artifact_dir: Path | None,
     engine_model: str,
@@ -92,6 +99,8 @@ def _check(
 ) -> None:
     if kind not in VersionKind.values:
         raise Invalid(f"{kind!r} is no kind of version. Use {', '.join(VersionKind.values)}.")
+    if method and (kind != VersionKind.REWARD_MODEL or method not in Method.values):
+        raise Invalid(f"{method!r} is no way to learn a reward model. Use {', '.join(Method.values)}.")
     if not name.strip():
         raise Invalid("A version needs a name.")
     if artifact_dir is None and not engine_model:

@@ -18,20 +18,31 @@ SERVING = (Stage.PRODUCTION, Stage.CANARY)
 @require_safe
 @requires(Permission.VIEW_RUNS)
 def version_list(request: MemberRequest, project_id: int) -> HttpResponse:
-    """What serves on top, then the others, newest first."""
+    """What serves on top, then the others, newest first. Of refits the newest alone, unless all are asked for."""
     versions = (
         ModelVersion.objects.for_member(request.member)
         .for_project(project_id)
         .select_related("parent")
         .prefetch_related("evaluations", "promotions")
     )
-    page = page_of(versions.exclude(stage__in=SERVING), before=request.GET.get("before"))
+    shown, superseded = versions.exclude(stage__in=SERVING), versions.superseded_refits(project_id)
+    shows_all = "all" in request.GET
+    if not shows_all:
+        shown = shown.exclude(pk__in=superseded.values("pk"))
+    page = page_of(shown, before=request.GET.get("before"))
     serving = sorted(versions.in_stage(*SERVING), key=lambda version: SERVING.index(Stage(version.stage)))
     rows = (serving if page.is_first else []) + page.rows
     production = production_version(project_id)
     for version in rows:
         _look(version, production)
-    return render(request, "models_registry/list.html", {"tab": "versions", "page": page, "rows": rows})
+    context = {
+        "tab": "versions",
+        "page": page,
+        "rows": rows,
+        "superseded": 0 if shows_all else superseded.count(),
+        "query": "all=1" if shows_all else "",
+    }
+    return render(request, "models_registry/list.html", context)
 
 
 @require_safe

@@ -176,7 +176,8 @@ def test_success_rewrites_the_queue_and_keeps_no_copy_of_it(active, alice, tiny_
     assert [item.policy for item in placed[:2]] == ["random", "soft4"]
     assert not (run.directory / "open_items.jsonl").exists()
     assert not (run.directory / "priorities.jsonl").exists()
-    assert ModelVersion.objects.get(run_id=run.pk).kind == "reward_model"
+    version = ModelVersion.objects.get(run_id=run.pk)
+    assert (version.kind, version.method) == ("reward_model", "features")
 
 
 @pytest.mark.parametrize(

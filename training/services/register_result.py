@@ -17,7 +17,7 @@ from models_registry.services import (
     register_version,
 )
 from training.code_version import code_version
-from training.models import Recipe, TrainingRun
+from training.models import FEATURES, Recipe, TrainingRun
 from training.services.resolve_inputs import input_versions
 
 logger = logging.getLogger(__name__)
@@ -44,6 +44,7 @@ def register_result(*, run: TrainingRun, result: dict[str, Any]) -> None:
         judge_gate(version=version)
         return
     kind = KINDS[Recipe(run.recipe)]
+    is_reward_model = kind == VersionKind.REWARD_MODEL
     version = register_version(
         organisation=run.organisation,
         project_id=run.project_id,
@@ -57,6 +58,8 @@ def register_result(*, run: TrainingRun, result: dict[str, Any]) -> None:
         run_id=run.pk,
         recipe=run.recipe,
         code_version=code_version(),
+        # The recipe's word first: it may have fallen back on the fast path.
+        method=(result.get("method") or run.config.get("method") or FEATURES) if is_reward_model else "",
         figures=result.get("figures", {}),
     )
     _record(run, result, version)

@@ -1,0 +1,51 @@
+"""Which of the two a reward model is: a head on the frozen base, or a trained body."""
+
+import pytest
+
+from accounts.errors import Invalid
+from tests.labeling.conftest import Api
+from tests.models_registry.making import make_version
+from tests.models_registry.test_pages import browser, text_of  # noqa: F401
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def models(alice, project, tmp_path):
+    kinds = {"kind": "reward_model", "name": "Scorer v{number}"}
+    return [
+        make_version(alice, project.pk, tmp_path, method=method, **kinds)
+        for method in ("features", "lora", "features", "features")
+    ]
+
+
+def test_the_page_and_the_api_say_which(browser, alice, models):  # noqa: F811
+    fast, trained = (
+        text_of(browser.get(f"/versions/{models[0].pk}/")),
+        text_of(browser.get(f"/versions/{models[1].pk}/")),
+    )
+    assert "Fast path: a head on the frozen base model" in fast
+    assert "Trained body: adapters" in trained
+    assert "body was trained with it" in trained
+    api = Api(alice)
+    assert api.get(f"/versions/{models[1].pk}").json()["method"] == "lora"
+    assert [row["method"] for row in api.get("/versions").json()["results"]] == [
+        "features", "features", "lora", "features",
+    ]  # fmt: skip
+
+
+def test_a_kind_without_methods_and_an_unknown_method_are_refused(alice, project, tmp_path):
+    with pytest.raises(Invalid, match="no way to learn"):
+        make_version(alice, project.pk, tmp_path, method="lora")
+    with pytest.raises(Invalid, match="Use features, lora, full"):
+        make_version(alice, project.pk, tmp_path, kind="reward_model", method="magic")
+    assert make_version(alice, project.pk, tmp_path).method == ""
+
+
+def test_the_list_leaves_out_refits_that_a_newer_one_replaced_until_asked(browser, project, models):  # noqa: F811
+    page = text_of(browser.get(f"/projects/{project.pk}/versions/"))
+    assert [f"Scorer v{number}" in page for number in (1, 2, 3, 4)] == [False, True, False, True]
+    assert "2 earlier refits of the reward model are not listed" in page
+    everything = text_of(browser.get(f"/projects/{project.pk}/versions/?all=1"))
+    assert all(f"Scorer v{number}" in everything for number in (1, 2, 3, 4))
+    assert "not listed" not in everything
