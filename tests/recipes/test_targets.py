@@ -146,4 +146,4 @@ def test_without_ties_there_is_no_tie_width_and_with_nothing_else_it_is_held():
     assert fit_tie_width(DELTA, np.zeros(5), np.ones(5)) == 0.0
     assert fit_tie_width(np.zeros(0), np.zeros(0), np.zeros(0)) == 0.0
     assert math.isfinite(fit_tie_width(DELTA, np.ones(5), np.ones(5)))
-    assert fit_tie_width(np.zeros(0), np.zeros(0), np.zeros(0), [(np.zeros(3), [1, 2, 2], 1.0)]) > 0
+    assert fit_tie_width(np.zeros(0), np.zeros(0), np.zeros(0), [(np.zeros((1, 3)), [1, 2, 2], np.ones(1))]) > 0

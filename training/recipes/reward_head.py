@@ -1,21 +1,27 @@
-"""A Bradley-Terry head whose prior is set by the data.
+# ruff: noqa: N815 - shapes stand in the names
+"""A linear head over an answer's features whose prior is set by the data.
 
-    P(a beats b) = sigmoid(w . (x_a - x_b)),   w_i ~ N(0, 1 / precision of i's group)
+    score = w . x,   w_i ~ N(0, 1 / precision of i's group)
 
+fitted to everything that was said: pairs, anchors on the absolute scale, rankings (targets.py has the likelihoods).
 Features come in two groups, what the text means (hidden states) and how long it is, with a prior scale each. Both
 scales maximise the evidence p(votes | scales) in Laplace's approximation. With few votes they pull the head towards
 the shared opinion "longer is better (or worse)", with many they let the text speak; and the point estimate comes
-out calibrated.
+out calibrated. The posterior's covariance says how far the weights are known (Laplace again).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from training.recipes.intervals import Floats
+from training.recipes.targets import RankedAlike, Strength, anchor_loss, fit_tie_width, pair_loss, ranking_loss
 
 _COARSE = np.arange(-8.0, 13.0, 4.0)  # log2 of a precision
 _NEWTON_STEPS = 50
+_CLOSE, _EXACT = 1e-3, 1e-9  # nats gained by the last step: while scales are tried, and of the head that is kept
+_BLOCK = 200_000  # multiplications that BLAS does in one thread
+_POINT_PRECISION = 0.1  # of the point between good and bad answers
 
 
 @dataclass(frozen=True)
@@ -24,10 +30,45 @@ class Head:
     covariance: Floats  # (K, K), of the weights, Laplace
     precisions: tuple[float, ...]  # one a group
     log_evidence: float  # nats
+    tie_width: float = 0.0  # nu of targets.py
+    good_from: float = 0.0  # the score from which an answer is rather good than bad; 0 where nobody said
+
+
+def _no_rows() -> Floats:
+    return np.zeros(0)
+
+
+@dataclass(frozen=True)
+class HeadTargets:
+    """What was said, over features. Without anchors or rankings their parts are empty."""
+
+    x_P_K: Floats  # features of the first minus features of the second
+    win_P: Floats
+    tie_P: Floats
+    strength_P: Floats
+    weight_P: Floats
+    x_Q_K: Floats = field(default_factory=lambda: np.zeros((0, 0)))  # features of the anchored answers
+    level_Q: Floats = field(default_factory=_no_rows)
+    weight_Q: Floats = field(default_factory=_no_rows)
+    rankings: tuple[RankedAlike, ...] = ()  # features (M, R, K), ranks of the R answers, weights (M,)
+    form: Strength = "scaled"
+
+    def with_point(self) -> "HeadTargets":
+        """With a last feature whose weight is the point between good and bad: only anchors see it."""
+        return replace(
+            self,
+            x_P_K=np.column_stack([self.x_P_K, np.zeros(len(self.x_P_K))]),
+            x_Q_K=np.column_stack([self.x_Q_K, -np.ones(len(self.x_Q_K))]),
+            rankings=tuple((np.pad(x, ((0, 0), (0, 0), (0, 1))), ranks, w) for x, ranks, w in self.rankings),
+        )
+
+    def tie_width_at(self, weights_K: Floats) -> float:
+        rankings = [(x @ weights_K, ranks, weight) for x, ranks, weight in self.rankings]
+        return fit_tie_width(_times(self.x_P_K, weights_K), self.tie_P, self.weight_P * self.strength_P, rankings)
 
 
 def fit_head(differences_N_K: Floats, wins_N: Floats, counts_N: Floats, groups_K: np.ndarray) -> Head:
-    """Fit weights and prior scales.
+    """Fit to pairs alone, a tie counting half a vote for each.
 
     Args:
         differences_N_K: features of a minus features of b.
@@ -35,60 +76,145 @@ def fit_head(differences_N_K: Floats, wins_N: Floats, counts_N: Floats, groups_K
         counts_N: votes per pair.
         groups_K: prior group of each feature, 0, 1, ...
     """
-    groups = int(groups_K.max()) + 1
-    grid = np.stack(np.meshgrid(*[_COARSE] * groups, indexing="ij"), -1).reshape(-1, groups)
-    best = max((_fit(differences_N_K, wins_N, counts_N, groups_K, point) for point in grid), key=_evidence)
+    none_N = np.zeros(len(wins_N))
+    return fit_targets(HeadTargets(differences_N_K, wins_N, none_N, none_N + 1, counts_N), groups_K)
+
+
+def fit_targets(targets: HeadTargets, groups_K: np.ndarray) -> Head:
+    """Fit weights, prior scales, and, where there is something to fit them to, tie width and the point of good."""
+    groups, has_anchors = int(groups_K.max()) + 1, len(targets.level_Q) > 0
+    if has_anchors:
+        targets = targets.with_point()
+    size = len(groups_K) + has_anchors
+    tie_width = targets.tie_width_at(np.zeros(size))
+    best: _Fitted | None = None
+    for point in np.stack(np.meshgrid(*[_COARSE] * groups, indexing="ij"), -1).reshape(-1, groups):
+        best = _better(best, _fit(targets, groups_K, point, tie_width, start=best.weights_K if best else None))
+    assert best is not None
     for width in (2.0, 1.0, 0.5, 0.25):
-        moves = np.stack(np.meshgrid(*[[-width, 0.0, width]] * groups, indexing="ij"), -1).reshape(-1, groups)
-        middle = np.log2(best.precisions)
-        candidates = (
-            _fit(differences_N_K, wins_N, counts_N, groups_K, middle + move, start=best.weights) for move in moves
-        )
-        best = max(candidates, key=_evidence)
-    return best
+        middle, tie_width = best.log2_precisions, targets.tie_width_at(best.weights_K)
+        # The width of ties has moved: what was best is no longer comparable.
+        best = _fit(targets, groups_K, middle, tie_width, start=best.weights_K)
+        for move in np.stack(np.meshgrid(*[[-width, 0.0, width]] * groups, indexing="ij"), -1).reshape(-1, groups):
+            if move.any():
+                best = _better(best, _fit(targets, groups_K, middle + move, tie_width, start=best.weights_K))
+    best = _fit(targets, groups_K, best.log2_precisions, tie_width, start=best.weights_K, until=_EXACT)
+    count = len(groups_K)
+    covariance = np.asarray(np.linalg.inv(best.hessian_K_K), dtype=np.float64)[:count, :count]
+    good_from = float(best.weights_K[-1]) if has_anchors else 0.0
+    precisions = tuple(float(p) for p in 2.0**best.log2_precisions)
+    return Head(best.weights_K[:count], covariance, precisions, best.log_evidence, tie_width, good_from)
 
 
-def _evidence(head: Head) -> float:
-    return head.log_evidence
+@dataclass(frozen=True)
+class _Fitted:
+    weights_K: Floats
+    hessian_K_K: Floats  # of the negative log posterior
+    log2_precisions: Floats
+    log_evidence: float
+
+
+def _better(one: _Fitted | None, other: _Fitted) -> _Fitted:
+    return other if one is None or other.log_evidence > one.log_evidence else one
 
 
 def _fit(
-    x_N_K: Floats,
-    wins_N: Floats,
-    counts_N: Floats,
+    targets: HeadTargets,
     groups_K: np.ndarray,
     log2_precisions: Floats,
+    tie_width: float,
     *,
     start: Floats | None = None,
-) -> Head:
+    until: float = _CLOSE,
+) -> _Fitted:
     """Newton's method on the posterior, with halved steps where a full one would overshoot; then Laplace's evidence."""
     precision_K = 2.0 ** log2_precisions[groups_K]
-    weights = np.zeros(x_N_K.shape[1]) if start is None else start.copy()
-    value = log_posterior(weights, x_N_K, wins_N, counts_N, precision_K)
+    if len(targets.level_Q):
+        precision_K = np.append(precision_K, _POINT_PRECISION)
+    weights = np.zeros(len(precision_K)) if start is None else start
+    value, gradient, curvature = _losses(targets, weights, precision_K, tie_width)
     for _ in range(_NEWTON_STEPS):
-        p_N = sigmoid(x_N_K @ weights)
-        gradient = x_N_K.T @ (counts_N * (wins_N - p_N)) - precision_K * weights
-        hessian = (x_N_K * (counts_N * p_N * (1 - p_N))[:, None]).T @ x_N_K + np.diag(precision_K)
-        step = np.linalg.solve(hessian, gradient)
+        step = -np.linalg.solve(_hessian(targets, curvature, precision_K), gradient)
         length = 1.0
-        while (new := log_posterior(weights + length * step, x_N_K, wins_N, counts_N, precision_K)) < value - 1e-12:
+        while (new := _losses(targets, weights + length * step, precision_K, tie_width))[0] > value + 1e-12:
             length /= 2
             if length < 1e-6:
-                new = value
                 break
-        gained, weights, value = new - value, weights + length * step, new
-        if gained < 1e-9:
+        if length < 1e-6:
             break
-    p_N = sigmoid(x_N_K @ weights)
-    hessian = (x_N_K * (counts_N * p_N * (1 - p_N))[:, None]).T @ x_N_K + np.diag(precision_K)
-    log_evidence = value + 0.5 * np.log(precision_K).sum() - 0.5 * np.linalg.slogdet(hessian)[1]
-    return Head(
-        weights, np.asarray(np.linalg.inv(hessian), dtype=np.float64), tuple(2.0**log2_precisions), float(log_evidence)
+        gained, weights, (value, gradient, curvature) = value - new[0], weights + length * step, new
+        if gained < until:
+            break
+    hessian = _hessian(targets, curvature, precision_K)
+    log_evidence = -value + 0.5 * np.log(precision_K).sum() - 0.5 * np.linalg.slogdet(hessian)[1]
+    return _Fitted(weights, hessian, log2_precisions, float(log_evidence))
+
+
+_Curvature = tuple[Floats, Floats, list[Floats]]  # (P,), (Q,), and (M, R, R) each, weights of votes included
+
+
+def _losses(
+    targets: HeadTargets, weights_K: Floats, precision_K: Floats, tie_width: float
+) -> tuple[float, Floats, _Curvature]:
+    """The negative log posterior in nats, its gradient (K,), and what its Hessian is made of."""
+    value = 0.5 * float(precision_K @ weights_K**2)
+    gradient_K = precision_K * weights_K
+    pairs = pair_loss(
+        _times(targets.x_P_K, weights_K), targets.win_P, targets.tie_P, targets.strength_P, tie_width, form=targets.form
     )
+    value += float(targets.weight_P @ pairs.value_N)
+    gradient_K = gradient_K + _summed(targets.x_P_K, targets.weight_P * pairs.gradient_N)
+    anchors_Q = np.zeros(0)
+    if len(targets.level_Q):
+        anchors = anchor_loss(_times(targets.x_Q_K, weights_K), targets.level_Q)
+        value += float(targets.weight_Q @ anchors.value_N)
+        gradient_K = gradient_K + _summed(targets.x_Q_K, targets.weight_Q * anchors.gradient_N)
+        anchors_Q = targets.weight_Q * anchors.curvature_N
+    ranked = []
+    for x_M_R_K, ranks, weight_M in targets.rankings:
+        value_M, gradient_M_R, hessian_M_R_R = ranking_loss(x_M_R_K @ weights_K, ranks, tie_width)
+        value += float(weight_M @ value_M)
+        gradient_K = gradient_K + np.einsum("m,mr,mrk->k", weight_M, gradient_M_R, x_M_R_K)
+        ranked.append(weight_M[:, None, None] * hessian_M_R_R)
+    return value, gradient_K, (targets.weight_P * pairs.curvature_N, anchors_Q, ranked)
+
+
+def _hessian(targets: HeadTargets, curvature: _Curvature, precision_K: Floats) -> Floats:
+    pairs_P, anchors_Q, ranked = curvature
+    hessian = gram(targets.x_P_K, pairs_P) + np.diag(precision_K)
+    if len(anchors_Q):
+        hessian = hessian + gram(targets.x_Q_K, anchors_Q)
+    for (x_M_R_K, _, _), hessian_M_R_R in zip(targets.rankings, ranked, strict=True):
+        rows = x_M_R_K.reshape(-1, x_M_R_K.shape[-1])
+        hessian = hessian + rows.T @ (hessian_M_R_R @ x_M_R_K).reshape(rows.shape)
+    return hessian
+
+
+def gram(x_N_K: Floats, weight_N: Floats) -> Floats:
+    """x' diag(weight) x.
+
+    In blocks of rows, each too small for BLAS to share it out: its threads wait for each other busily, and where other
+    programs want the cores too, a fit of half a second takes twenty.
+    """
+    count = x_N_K.shape[1]
+    rows = max(1, _BLOCK // (count * count))
+    whole = len(x_N_K) // rows * rows
+    blocks = x_N_K[:whole].reshape(-1, rows, count)
+    weighted = blocks * weight_N[:whole].reshape(-1, rows, 1)
+    rest = x_N_K[whole:]
+    return np.matmul(weighted.transpose(0, 2, 1), blocks).sum(0) + (rest * weight_N[whole:, None]).T @ rest
+
+
+def _times(x_N_K: Floats, weights_K: Floats) -> Floats:
+    return np.einsum("nk,k->n", x_N_K, weights_K)
+
+
+def _summed(x_N_K: Floats, values_N: Floats) -> Floats:
+    return np.einsum("nk,n->k", x_N_K, values_N)
 
 
 def log_posterior(weights_K: Floats, x_N_K: Floats, wins_N: Floats, counts_N: Floats, precision_K: Floats) -> float:
-    """log p(votes | w) + log p(w), without the prior's normaliser, in nats."""
+    """log p(votes | w) + log p(w) for pairs alone, without the prior's normaliser, in nats."""
     margin_N = x_N_K @ weights_K
     # log sigmoid(m) = -log(1 + e^-m), and wins log s(m) + (1 - wins) log s(-m) = wins m - log(1 + e^m)
     likelihood = counts_N @ (wins_N * margin_N - np.logaddexp(0.0, margin_N))

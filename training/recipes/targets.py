@@ -39,6 +39,9 @@ MARGIN_STEP = 1 / 3  # nats of difference a step of strength
 _ETA_LOW, _ETA_HIGH = -7.0, 5.0  # log nu: from one tie in 3,000 to 99 in 100 between equals
 
 
+RankedAlike = tuple[Floats, Sequence[int], Floats]
+
+
 class Terms(NamedTuple):
     """A loss in nats with its first two derivatives, one entry a row."""
 
@@ -78,38 +81,41 @@ def anchor_loss(height_Q: Floats, level_Q: Floats) -> Terms:
     return Terms(np.logaddexp(0.0, height_Q) - level_Q * height_Q, good_Q - level_Q, good_Q * (1 - good_Q))
 
 
-def ranking_loss(scores_K: Floats, ranks: Sequence[int], tie_width: float) -> tuple[float, Floats, Floats]:
-    """Nats, gradient (K,) and Hessian (K, K) in the scores of one ranking's answers; rank 1 is best."""
-    value, gradient_K, hessian_K_K = 0.0, np.zeros(len(scores_K)), np.zeros((len(scores_K), len(scores_K)))
+def ranking_loss(scores_M_K: Floats, ranks: Sequence[int], tie_width: float) -> tuple[Floats, Floats, Floats]:
+    """Nats (M,), gradient (M, K) and Hessian (M, K, K) in the scores of M rankings that gave the same `ranks`, 1 best.
+
+    Of one ranking, scores (K,), the answers lack the dimension M.
+    """
+    value_M, gradient_M_K = np.zeros(scores_M_K.shape[:-1]), np.zeros_like(scores_M_K)
+    hessian_M_K_K = np.zeros((*scores_M_K.shape, len(ranks)))
     for stage in ranking_stages(tuple(ranks), tie_width > 0):
-        p_T, log_z = stage.probabilities(scores_K, tie_width)
-        mean_K = p_T @ stage.shares_T_K
-        value += log_z - float(stage.chosen_K @ scores_K) - (stage.chosen_more * _log(tie_width))
-        gradient_K += mean_K - stage.chosen_K
-        hessian_K_K += (stage.shares_T_K * p_T[:, None]).T @ stage.shares_T_K - np.outer(mean_K, mean_K)
-    return value, gradient_K, hessian_K_K
+        p_M_T, log_z_M = stage.probabilities(scores_M_K, tie_width)
+        mean_M_K = p_M_T @ stage.shares_T_K
+        value_M = value_M + log_z_M - scores_M_K @ stage.chosen_K - stage.chosen_more * _log(tie_width)
+        gradient_M_K = gradient_M_K + mean_M_K - stage.chosen_K
+        both_M_K_K = np.einsum("...t,tk,tj->...kj", p_M_T, stage.shares_T_K, stage.shares_T_K, optimize=True)
+        hessian_M_K_K += both_M_K_K - mean_M_K[..., :, None] * mean_M_K[..., None, :]
+    return value_M, gradient_M_K, hessian_M_K_K
 
 
-def fit_tie_width(
-    delta_P: Floats, tie_P: Floats, weight_P: Floats, rankings: Sequence[tuple[Floats, Sequence[int], float]] = ()
-) -> float:
+def fit_tie_width(delta_P: Floats, tie_P: Floats, weight_P: Floats, rankings: Sequence[RankedAlike] = ()) -> float:
     """The nu under which ties are as likely as they were, given the scores; 0 where nobody said so.
 
     Args:
-        rankings: (scores, ranks, weight) each.
+        rankings: scores (M, K), ranks and weights (M,) of those that gave the same ranks.
     """
     stages = [(s, stage, w) for s, ranks, w in rankings for stage in ranking_stages(tuple(ranks), True)]
-    if not (weight_P @ tie_P if len(tie_P) else 0.0) + sum(w * stage.chosen_more for _, stage, w in stages):
+    if not weight_P @ tie_P + sum(float(np.sum(w)) * stage.chosen_more for _, stage, w in stages):
         return 0.0
     eta, free_P = -1.0, np.logaddexp(delta_P / 2, -delta_P / 2)
     for _ in range(50):
         p_P = np.exp(eta - np.logaddexp(free_P, eta))
         slope, bend = float(weight_P @ (p_P - tie_P)), float(weight_P @ (p_P * (1 - p_P)))
-        for scores_K, stage, weight in stages:
-            p_T, _ = stage.probabilities(scores_K, math.exp(eta))
-            mean = float(p_T @ stage.more_T)
-            slope += weight * (mean - stage.chosen_more)
-            bend += weight * (float(p_T @ stage.more_T**2) - mean**2)
+        for scores_M_K, stage, weight_M in stages:
+            p_M_T, _ = stage.probabilities(scores_M_K, math.exp(eta))
+            mean_M = p_M_T @ stage.more_T
+            slope += float(np.sum(weight_M * (mean_M - stage.chosen_more)))
+            bend += float(np.sum(weight_M * (p_M_T @ stage.more_T**2 - mean_M**2)))
         # Held, and steps of at most 1: where everything is a tie the likelihood grows for ever.
         step = float(np.clip(slope / max(bend, 1e-9), -1.0, 1.0))
         eta = float(np.clip(eta - step, _ETA_LOW, _ETA_HIGH))
@@ -126,12 +132,13 @@ class Stage(NamedTuple):
     chosen_K: Floats
     chosen_more: int
 
-    def probabilities(self, scores_K: Floats, tie_width: float) -> tuple[Floats, float]:
-        """Of each set, and the logarithm of their worths' sum."""
-        worth_T = self.shares_T_K @ scores_K + self.more_T * _log(tie_width)
-        top = float(worth_T.max())
-        p_T = np.exp(worth_T - top)
-        return p_T / p_T.sum(), top + math.log(p_T.sum())
+    def probabilities(self, scores_M_K: Floats, tie_width: float) -> tuple[Floats, Floats]:
+        """Of each set, (M, T), and the logarithm of their worths' sum, (M,)."""
+        worth_M_T = scores_M_K @ self.shares_T_K.T + self.more_T * _log(tie_width)
+        top_M = worth_M_T.max(-1, keepdims=True)
+        p_M_T = np.exp(worth_M_T - top_M)
+        total_M = p_M_T.sum(-1, keepdims=True)
+        return p_M_T / total_M, (top_M + np.log(total_M))[..., 0]
 
 
 @lru_cache(maxsize=4096)
