@@ -76,16 +76,21 @@ class Item(models.Model):
     propensity = models.FloatField()
     # What an active policy made of it at the last refit of the reward model; its own scale. Annotators never see it.
     score = models.FloatField(null=True, blank=True)
-    # Names what made it ("feedback:<uuid>"): a retried job makes it once.
     # What an annotator must have ("language:de", "skill:python") to be given it.
     requires = ArrayField(models.CharField(max_length=60), default=list)
     # Kept for one person; nobody else is given it.
     reserved_for = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="reserved_items"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="reserved_items",
+        db_index=False,
     )
     # Taken out of the queue by a manager; what was judged of it stays.
     withdrawn_at = models.DateTimeField(null=True, blank=True)
-    source_key = models.CharField(max_length=100, null=True, blank=True, unique=True)  # noqa: DJ001 - NULL is "none"
+    # Names what made it ("feedback:<uuid>"): a retried job makes it once.
+    source_key = models.CharField(max_length=100, null=True, blank=True)  # noqa: DJ001 - NULL is "none"
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects: ClassVar = ItemQuerySet.as_manager()
@@ -93,6 +98,9 @@ class Item(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["project", "kind", "response_key"], name="item_once_a_set_of_responses"),
+            models.UniqueConstraint(
+                fields=["source_key"], condition=Q(source_key__isnull=False), name="item_once_a_source_key"
+            ),
             models.CheckConstraint(condition=Q(open_slots__lte=F("overlap")), name="item_open_slots_within_overlap"),
             models.CheckConstraint(condition=Q(overlap__range=(1, 20)), name="item_overlap_in_range"),
             models.CheckConstraint(
@@ -116,6 +124,9 @@ class Item(models.Model):
             ),
             models.Index(fields=["project", "-id"], name="item_by_project"),
             models.Index(
+                fields=["reserved_for"], condition=Q(reserved_for__isnull=False), name="item_by_whom_it_is_kept_for"
+            ),
+            models.Index(
                 fields=["project", "-id"], condition=Q(withdrawn_at__isnull=False), name="item_withdrawn_by_project"
             ),
         ]
@@ -128,14 +139,14 @@ class ItemResponse(models.Model):
     """A Response's place in an Item. Places are the item's own; what side a person sees is the Assignment's."""
 
     item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="item_responses", db_index=False)
-    response = models.ForeignKey(Response, on_delete=models.PROTECT, related_name="item_responses")
+    response = models.ForeignKey(Response, on_delete=models.PROTECT, related_name="item_responses", db_index=False)
     position = models.PositiveSmallIntegerField()
 
     class Meta:
         ordering = ["position"]
         constraints = [
             models.UniqueConstraint(fields=["item", "position"], name="one_response_a_position"),
-            models.UniqueConstraint(fields=["item", "response"], name="a_response_once_an_item"),
+            models.UniqueConstraint(fields=["response", "item"], name="a_response_once_an_item"),
         ]
 
     def __str__(self) -> str:

@@ -27,7 +27,9 @@ class Response(models.Model):
     # A ModelVersion's id. A plain number: labeling knows nothing of the registry.
     version_id = models.BigIntegerField(null=True, blank=True)
     model_name = models.CharField(max_length=200, blank=True)
-    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="responses")
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="responses", db_index=False
+    )
     sampling = models.JSONField(default=dict)
     # A correction that was taken back: no new item shows it.
     withdrawn_at = models.DateTimeField(null=True, blank=True)
@@ -41,6 +43,9 @@ class Response(models.Model):
             models.CheckConstraint(
                 condition=models.Q(origin__in=ResponseOrigin.values), name="response_origin_is_known"
             ),
+        ]
+        indexes = [
+            models.Index(fields=["author"], condition=models.Q(author__isnull=False), name="response_by_author"),
         ]
 
     def __str__(self) -> str:

@@ -18,7 +18,7 @@ from labeling.exporting.lines import Lines, in_blocks, measure, one_by_one
 
 BLOCK_BYTES = 64 * 1024
 # So many judgements make a block: more of them make PostgreSQL copy more and the row of the answer no cheaper.
-ROWS = 64
+ROWS = 16
 # Fewer are sent before another connection is made.
 MANY = 10_000
 
