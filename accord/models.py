@@ -1,14 +1,14 @@
 """Snapshots, runs and versions: from judgements to what answers users."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from accord.errors import AccordError
 from accord.http import Http
 from accord.progress import Meter, Progress, Show
 from accord.projects import id_of
-from accord.records import Project, Promotion, Run, Snapshot, Version
+from accord.records import Project, Promotion, Run, Scores, Snapshot, Version
 
 
 class Snapshots:
@@ -108,6 +108,34 @@ class Versions:
     def read(self, version: Version | int) -> Version:
         """One version, with its gate and its evaluations."""
         return Version.read(self._http.call("GET", f"/api/v1/versions/{id_of(version)}"))
+
+    def score(
+        self,
+        version: Version | int,
+        *,
+        pairs: Sequence[Mapping[str, Any]] = (),
+        lists: Sequence[Mapping[str, Any]] = (),
+        timeout_seconds: float = 300.0,
+    ) -> Scores:
+        """What a reward model makes of answers; waits until it has said so.
+
+        Args:
+            pairs: `{"prompt", "response_a", "response_b"}` each; lists: `{"prompt", "responses": […]}`. A prompt is
+                text or messages.
+
+        Raises:
+            AccordError: refused, "scoring_failed", or the time is up ("timeout").
+        """
+        address = f"/api/v1/versions/{id_of(version)}/score"
+        given = {name: list(rows) for name, rows in (("pairs", pairs), ("lists", lists)) if rows}
+        deadline = time.monotonic() + timeout_seconds
+        answer = self._http.call("POST", address, json={**given, "wait_seconds": min(timeout_seconds, 30.0)})
+        while answer["status"] != "succeeded":
+            if time.monotonic() > deadline:
+                raise AccordError(f"The scores of job {answer['id']} are not there yet.", code="timeout")
+            time.sleep(min(1.0, max(0.0, deadline - time.monotonic())))
+            answer = self._http.call("GET", f"{address}/{answer['id']}")
+        return Scores.read(answer)
 
     def promote(
         self, version: Version | int, to_stage: str, *, reason: str, canary_share: float | None = None

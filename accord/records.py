@@ -171,6 +171,20 @@ class Run(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Scores(Record):
+    """What a reward model said, in the order in which it was asked.
+
+    pairs: `{"response_a": {"mean", "sd"}, "response_b", "difference", "difference_sd", "probability_a"}`;
+    lists: `{"responses": [{"mean", "sd"}]}`.
+    """
+
+    id: int
+    version: int
+    pairs: list[dict[str, Any]] = field(default_factory=list)
+    lists: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Version(Record):
     id: int
     project: int

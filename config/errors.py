@@ -40,9 +40,17 @@ def error_body(code: str, message: str, fields: dict[str, Any] | None = None) ->
 
 
 def _first_sentence(detail: Any) -> str:
+    """With where it is said of: `2, response_b: This field is required.`"""
+    where = []
     while isinstance(detail, list | dict) and detail:
-        detail = detail[0] if isinstance(detail, list) else next(iter(detail.values()))
-    return str(detail)
+        if isinstance(detail, list):
+            # Of many rows those that are right have an empty place.
+            number, detail = next(((number, each) for number, each in enumerate(detail, 1) if each), (1, detail[0]))
+            where += [str(number)] if isinstance(detail, dict) else []
+        else:
+            key, detail = next(iter(detail.items()))
+            where.append(str(key + 1) if isinstance(key, int) else str(key))
+    return ", ".join(where) + ": " + str(detail) if where else str(detail)
 
 
 def api_exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:

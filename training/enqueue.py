@@ -24,6 +24,13 @@ def enqueue_sampling(job_id: int) -> None:
     _send(run_sampling_task, job_id)
 
 
+def enqueue_scoring(job_id: int) -> None:
+    """Tell the workers of a queued scoring job, once the transaction commits."""
+    from training.tasks import execute_scoring_task
+
+    _send(execute_scoring_task, job_id)
+
+
 def _send(task: Task, row_id: int) -> None:
     # As `delay_on_commit`, but a broker that is away is logged instead of raised in the middle of a request.
     transaction.on_commit(lambda: task.apply_async(args=(row_id,), retry_policy=RETRY), robust=True)

@@ -28,3 +28,22 @@ class BadRunConfig(TrainingError):
 
 class BadResult(TrainingError):
     """The recipe said that it succeeded and left nothing that proves it."""
+
+
+class NoRewardModel(TrainingError):
+    """The version does not score answers."""
+
+    http_status = 422
+    code = "no_reward_model"
+
+
+class TooMuchAsked(TrainingError):
+    http_status = 429
+    code = "too_many_requests"
+
+
+class ScoringFailed(TrainingError):
+    """The reward model could not be asked, or could not answer."""
+
+    http_status = 409
+    code = "scoring_failed"

@@ -1,11 +1,11 @@
-"""The states of a TrainingRun and of a SamplingJob: one table, and one function that moves a row along it."""
+"""The states of runs and of jobs that sample or score: one table, and one function that moves a row along it."""
 
 from typing import Any, TypeVar
 
 from django.utils.timezone import now
 
 from training.errors import IllegalMove
-from training.models import RunStatus, SamplingJob, TrainingRun
+from training.models import RunStatus, SamplingJob, ScoringJob, TrainingRun
 from webhooks.kinds import EventKind
 from webhooks.services import emit_event
 
@@ -21,7 +21,7 @@ MOVES: dict[str, frozenset[RunStatus]] = {
 }
 FINISHED = frozenset({S.SUCCEEDED, S.FAILED, S.CANCELLED})
 
-Row = TypeVar("Row", TrainingRun, SamplingJob)
+Row = TypeVar("Row", TrainingRun, SamplingJob, ScoringJob)
 
 
 def move_status(row: Row, *, to: RunStatus, **changes: Any) -> Row:

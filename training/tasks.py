@@ -37,6 +37,17 @@ def sweep_sampling_task() -> None:
     services.sweep_sampling()
 
 
+@shared_task(soft_time_limit=15 * 60, time_limit=16 * 60)
+def execute_scoring_task(job_id: int) -> None:
+    if job := services.claim_scoring(job_id=job_id):
+        services.execute_scoring(job=job)
+
+
+@shared_task(soft_time_limit=50, time_limit=60)
+def sweep_scoring_task() -> None:
+    services.sweep_scoring()
+
+
 @shared_task(soft_time_limit=5 * 60, time_limit=6 * 60)
 def start_due_retraining_task() -> None:
     triggers.start_due_retraining()

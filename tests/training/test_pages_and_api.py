@@ -8,7 +8,6 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils.timezone import now
 
 from accounts.tokens import create_token
-from labeling.services import freeze_snapshot
 from models_registry.services import promote_version
 from tests.cast import make_member
 from tests.models_registry.making import make_version, open_the_gate
@@ -360,7 +359,8 @@ def test_training_again_on_nothing_new_is_offered_and_said(client, alice, judged
     _sign_in(client, alice)
     address = f"/projects/{judged_project.pk}/runs/summary"
     assert "No judgement has come" not in client.get(address).content.decode()
-    freeze_snapshot(project=judged_project, by=alice)
+    services.start_refresh(project=judged_project, by=alice, why="")
+    TrainingRun.objects.filter(chain_id__isnull=False).update(status="succeeded", finished_at=now())
     page = client.get(address).content.decode()
-    assert "No judgement has come since the last snapshot" in page
+    assert "No judgement has come since the last training" in page
     assert "disabled" not in page

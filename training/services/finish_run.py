@@ -45,7 +45,7 @@ def finish_run(*, run: TrainingRun, exit_code: int, log_start: int = 0) -> None:
         # Nobody cancelled it: the machine is going down, or somebody ended the process. Its checkpoint is there.
         move_status(run, to=RunStatus.QUEUED, error="The recipe was stopped from outside; it will be resumed.")
     else:
-        fail_run(run=run, error=_say_why(run.directory / "log.txt", exit_code, log_start))
+        fail_run(run=run, error=say_why(run.directory / "log.txt", exit_code, log_start))
 
 
 def _succeed(run: TrainingRun) -> None:
@@ -126,7 +126,8 @@ def read_log_tail(path: Path, *, start: int = 0) -> str:
     return "\n".join(lines[-TAIL_LINES:]).replace("\0", "")
 
 
-def _say_why(log: Path, exit_code: int, log_start: int) -> str:
+def say_why(log: Path, exit_code: int, log_start: int) -> str:
+    """The sentence of a recipe that ended with this code, from its log's part since `log_start`."""
     if exit_code == -signal.SIGKILL:
         return (
             "The recipe was killed (signal 9): most often the machine ran out of memory. "

@@ -1,5 +1,7 @@
 """The training section of a project's page."""
 
+from typing import Any
+
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
@@ -8,6 +10,13 @@ from accounts.decorators import MemberRequest, requires
 from accounts.permissions import Permission
 from labeling.models import Project
 from training.models import TrainingRun
+from training.services.start_refit import (
+    can_refit,
+    last_refit,
+    new_judgements_since_refit,
+    refit_threshold,
+    selects_actively,
+)
 from training.services.start_refresh import can_refresh, new_judgements_since_refresh
 
 
@@ -16,7 +25,7 @@ from training.services.start_refresh import can_refresh, new_judgements_since_re
 def run_summary(request: MemberRequest, project_id: int) -> HttpResponse:
     """The newest chain as steps, when the next one is due, and the button."""
     project = get_object_or_404(Project.objects.for_member(request.member), pk=project_id)
-    newest = TrainingRun.objects.filter(project=project).order_by("-pk").first()
+    newest = TrainingRun.objects.refreshes().filter(project=project).order_by("-pk").first()
     runs: list[TrainingRun] = []
     if newest:
         runs = (
@@ -26,9 +35,26 @@ def run_summary(request: MemberRequest, project_id: int) -> HttpResponse:
     context = {
         "project": project,
         "runs": runs,
+        **_refits(project),
         "unfinished": any(not run.is_finished for run in runs),
         "may_start": may_start,
         "why_not": why_not,
         "new_judgements": new_judgements_since_refresh(project),
     }
     return render(request, "training/summary.html", context)
+
+
+def _refits(project: Project) -> dict[str, Any]:
+    """How the fast path stands; nothing where there was none and none will come."""
+    last, threshold = last_refit(project), refit_threshold(project)
+    if last is None and threshold is None:
+        return {"refits": False}
+    return {
+        "refits": True,
+        "last_refit": last,
+        "refit_unfinished": last is not None and not last.is_finished,
+        "refit_threshold": threshold,
+        "new_since_refit": new_judgements_since_refit(project),
+        "why_no_refit": can_refit(project)[1],
+        "selects_actively": selects_actively(project),
+    }

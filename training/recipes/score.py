@@ -1,0 +1,86 @@
+"""What a reward model makes of answers: means, deviations, and how likely people would prefer one to another.
+
+    python -m training.recipes.score RUN_DIR
+
+Reads RUN_DIR/request.json, `{"pairs": [{"prompt", "response_a", "response_b"}], "lists": [{"prompt", "responses"}]}`
+with prompts as messages, and leaves the scores in result.json, in the same order. Scores have mean 0 and deviation 1 on
+the answers that the model learnt from; a deviation `sd` says how little the model knows of this answer, not how much
+people would differ. `probability_a` is the share of votes that response_a is expected to get, a tie half for each,
+calibrated on held-out prompts.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from training.recipes.features import Answer, FeatureReader
+from training.recipes.reward import RewardModel
+from training.recipes.run import RecipeError, Run, main
+
+DIGITS = 6
+
+
+@dataclass(frozen=True)
+class Config:
+    base_dir: str
+    reward_model_dir: str
+
+
+def score(run: Run, config: Config) -> None:
+    request = read_request(run.directory / "request.json")
+    model = RewardModel.load(Path(config.reward_model_dir), FeatureReader(Path(config.base_dir)))
+    first: list[Answer] = [(pair["prompt"], pair["response_a"]) for pair in request["pairs"]]
+    second: list[Answer] = [(pair["prompt"], pair["response_b"]) for pair in request["pairs"]]
+    listed: list[Answer] = [(one["prompt"], text) for one in request["lists"] for text in one["responses"]]
+    # All answers in one pass: batches of one length are larger that way.
+    mean_A, sd_A = model.spread_of(first + second + listed)
+    answers = [{"mean": _round(mean), "sd": _round(sd)} for mean, sd in zip(mean_A, sd_A, strict=True)]
+    pairs = _pairs(model, first, second, answers)
+    left = iter(answers[2 * len(first) :])
+    lists = [{"responses": [next(left) for _ in one["responses"]]} for one in request["lists"]]
+    run.log(1, 1, {"answers": len(answers)}, stage="score")
+    run.finish(artifacts={}, figures={"answers": len(answers)}, pairs=pairs, lists=lists)
+
+
+def _pairs(
+    model: RewardModel, first: list[Answer], second: list[Answer], answers: list[dict[str, float]]
+) -> list[dict[str, Any]]:
+    if not first:
+        return []
+    mean_P, sd_P, probability_P = model.difference(first, second)
+    return [
+        {
+            "response_a": answers[index],
+            "response_b": answers[len(first) + index],
+            "difference": _round(mean_P[index]),
+            "difference_sd": _round(sd_P[index]),
+            "probability_a": _round(probability_P[index]),
+        }
+        for index in range(len(first))
+    ]
+
+
+def read_request(path: Path) -> dict[str, Any]:
+    """Raises RecipeError when there is none, or it is not as described above."""
+    try:
+        request = json.loads(path.read_text())
+        for pair in request["pairs"]:
+            pair["prompt"], pair["response_a"], pair["response_b"]
+        for one in request["lists"]:
+            one["prompt"], one["responses"]
+    except (OSError, ValueError, KeyError, TypeError) as problem:
+        raise RecipeError(f"{path.name} does not say what to score: {problem}.") from None
+    return dict(request)
+
+
+def _round(value: Any) -> float:
+    if not np.isfinite(value):
+        raise RecipeError("The reward model gave a score that is no number; its artifact cannot be used.")
+    return round(float(value), DIGITS)
+
+
+if __name__ == "__main__":
+    main(score, Config)

@@ -1,0 +1,114 @@
+"""Carrying out a scoring job: the recipe `score` as a process, watched until it ends."""
+
+import json
+import shutil
+import time
+from contextlib import suppress
+from datetime import timedelta
+from subprocess import Popen
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+from django.utils.timezone import now
+
+from accounts.errors import AccordError
+from models_registry.services import artifact_path
+from training.enqueue import enqueue_scoring
+from training.errors import BadResult, IllegalMove, NotReady
+from training.models import RunStatus, ScoringJob
+from training.process import start_recipe, stop_processes
+from training.services.finish_run import read_result, say_why
+from training.states import move_status
+
+MAX_SECONDS = 600.0
+KEPT_HOURS = 24
+
+
+def claim_scoring(*, job_id: int) -> ScoringJob | None:
+    """The job, now running under a new fence, or None: it is not queued any more."""
+    job: ScoringJob | None = ScoringJob.objects.select_related("version__base").filter(pk=job_id).first()
+    if job is None or job.status != RunStatus.QUEUED:
+        return None
+    try:
+        return move_status(
+            job, to=RunStatus.RUNNING, fence=job.fence + 1, attempts=job.attempts + 1, heartbeat_at=now()
+        )
+    except IllegalMove:
+        return None
+
+
+def execute_scoring(*, job: ScoringJob) -> None:
+    """Run the recipe of a claimed job to its end. Its files are deleted, and no process of it is left behind."""
+    stop_processes(job.directory)  # of an earlier claim on this machine
+    shutil.rmtree(job.directory, ignore_errors=True)
+    with suppress(IllegalMove):  # declared lost meanwhile: another worker asks again
+        try:
+            _prepare(job)
+            result = _run(job)
+        except (AccordError, OSError) as problem:
+            move_status(job, to=RunStatus.FAILED, error=getattr(problem, "message", str(problem)), request={})
+        else:
+            move_status(job, to=RunStatus.SUCCEEDED, result=result, error="", request={})
+    shutil.rmtree(job.directory, ignore_errors=True)
+
+
+def _prepare(job: ScoringJob) -> None:
+    base = job.version.base
+    if base is None or not base.artifact_hash:
+        raise NotReady(f"The base model of {job.version.name} is not on this machine, so it cannot score.")
+    config = {"base_dir": str(artifact_path(base)), "reward_model_dir": str(artifact_path(job.version))}
+    job.directory.mkdir(parents=True)
+    (job.directory / "request.json").write_text(json.dumps(job.request))
+    (job.directory / "config.json").write_text(json.dumps(config))
+
+
+def _run(job: ScoringJob) -> dict[str, Any]:
+    process = start_recipe("score", job.directory)
+    try:
+        exit_code = _watch(job, process)
+    finally:
+        stop_processes(job.directory, grace_seconds=1)
+        process.wait()
+    if exit_code != 0:
+        raise BadResult(say_why(job.directory / "log.txt", exit_code, 0))
+    result = read_result(job.directory)
+    return {"pairs": result.get("pairs", []), "lists": result.get("lists", [])}
+
+
+def _watch(job: ScoringJob, process: Popen[bytes]) -> int:
+    started = beaten = time.monotonic()
+    while (exit_code := process.poll()) is None:
+        time.sleep(0.05)
+        if time.monotonic() - started > MAX_SECONDS:
+            raise BadResult(f"The answers were not scored within {MAX_SECONDS:.0f} seconds. Send fewer at a time.")
+        if time.monotonic() - beaten > settings.RUN_HEARTBEAT_SECONDS:
+            beaten = time.monotonic()
+            claimed = ScoringJob.objects.filter(pk=job.pk, status=RunStatus.RUNNING, fence=job.fence)
+            if not claimed.update(heartbeat_at=now()):
+                raise IllegalMove("This job was given to another worker.")
+    return exit_code
+
+
+@transaction.atomic
+def sweep_scoring() -> None:
+    """What no message reached, what stopped beating, and what is a day old. Safe to run at any time."""
+    moment = now()
+    silent_since = moment - timedelta(seconds=settings.RUN_LOST_AFTER_SECONDS)
+    lost = ScoringJob.objects.filter(status=RunStatus.RUNNING).filter(
+        Q(heartbeat_at=None) | Q(heartbeat_at__lt=silent_since)
+    )
+    for job in lost.select_for_update(skip_locked=True):
+        if job.attempts < settings.RUN_MAX_ATTEMPTS:
+            move_status(job, to=RunStatus.QUEUED, enqueued_at=None)
+        else:
+            sentence = f"Its worker was lost {job.attempts} times. Send fewer answers at a time."
+            move_status(job, to=RunStatus.FAILED, error=sentence, request={})
+    due = ScoringJob.objects.filter(status=RunStatus.QUEUED).filter(
+        Q(enqueued_at=None, created_at__lt=moment - timedelta(seconds=2)) | Q(enqueued_at__lt=silent_since)
+    )
+    for job in due.order_by("pk")[:500]:
+        if ScoringJob.objects.filter(pk=job.pk, enqueued_at=job.enqueued_at).update(enqueued_at=moment):
+            enqueue_scoring(job.pk)
+    ScoringJob.objects.filter(created_at__lt=moment - timedelta(hours=KEPT_HOURS)).delete()
