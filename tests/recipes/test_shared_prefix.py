@@ -1,5 +1,7 @@
 """Packed rows against the naive loop: every answer with its prompt, alone, through the untouched body."""
 
+from typing import Any
+
 import pytest
 import torch
 from transformers import (
@@ -19,7 +21,7 @@ from training.recipes import shared_prefix
 from training.recipes.run import RecipeError
 from training.recipes.shared_prefix import Group, answer_states, pack, sees, share_prefixes
 
-SMALL = {
+SMALL: dict[str, Any] = {
     "vocab_size": 97,
     "hidden_size": 32,
     "intermediate_size": 48,

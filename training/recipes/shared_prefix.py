@@ -1,3 +1,4 @@
+# ruff: noqa: N815 - shapes stand in the names
 """Many answers in one forward pass: each prompt read once, its answers after it, no padding.
 
     prompt 1 | answer 1.1 | answer 1.2 | prompt 2 | answer 2.1 | ...        one row of T tokens
@@ -80,8 +81,9 @@ def pack(groups: Sequence[Group], *, device: torch.device | str = "cpu") -> Pack
             answer_of += [count] * len(answer)
             count += 1
         group_of += [index] * group.tokens
-    rows = (torch.tensor(row, dtype=torch.long, device=device) for row in (tokens, positions, group_of, answer_of))
-    return Packed(*rows, tuple((len(group.prompt), tuple(map(len, group.answers))) for group in groups))
+    shape = tuple((len(group.prompt), tuple(map(len, group.answers))) for group in groups)
+    rows = torch.tensor([tokens, positions, group_of, answer_of], dtype=torch.long, device=device)
+    return Packed(rows[0], rows[1], rows[2], rows[3], shape)
 
 
 def share_prefixes(body: nn.Module) -> None:
