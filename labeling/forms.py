@@ -8,6 +8,8 @@ from django import forms
 from labeling.desk_card import KEY_ACTIONS
 from labeling.kinds.design import Design
 
+MAX_ACTIVE_MS = 24 * 3600 * 1000
+
 
 class MarkedFlags(forms.Field):
     """Flags on answers and spans of them, as the desk's script writes them: JSON."""
@@ -37,13 +39,18 @@ class JudgementForm(forms.Form):
     )
     flags = forms.MultipleChoiceField(required=False)
     marked = MarkedFlags(required=False)
-    active_ms = forms.IntegerField(required=False, min_value=0, max_value=24 * 3600 * 1000)
+    active_ms = forms.IntegerField(required=False)
 
     def __init__(self, *given: Any, design: Design, **more: Any) -> None:
         super().__init__(*given, **more)
         flags = self.fields["flags"]
         assert isinstance(flags, forms.MultipleChoiceField)
         flags.choices = list(design.flags.items())
+
+    def clean_active_ms(self) -> int | None:
+        """A measurement that went wrong must not refuse what was said."""
+        measured = self.cleaned_data["active_ms"]
+        return None if measured is None else min(max(measured, 0), MAX_ACTIVE_MS)
 
     def common(self) -> dict[str, Any]:
         """What `submit_judgement` takes besides what was said."""

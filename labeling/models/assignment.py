@@ -4,6 +4,7 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 
 from accounts.scoping import OrganisationQuerySet
 from labeling.models.item import Item
@@ -45,6 +46,8 @@ class Assignment(models.Model):
     # shown_order[i] is the item's position of the response shown in place i: drawn at random, and kept.
     shown_order = ArrayField(models.PositiveSmallIntegerField())
     leased_at = models.DateTimeField()
+    # Before it was undone or leased again: nobody has worked on it for longer than since then.
+    first_leased_at = models.DateTimeField(db_default=Now())
     # None while the browser holds it in reserve, behind the item that is on the screen.
     shown_at = models.DateTimeField(null=True, blank=True)
     expires_at = models.DateTimeField()

@@ -36,7 +36,8 @@ WITH closed AS (
         slot = coalesce(slot, %(slot)s::smallint), shown_at = coalesce(shown_at, statement_timestamp())
     WHERE id = %(assignment)s AND annotator_id = %(annotator)s AND state = %(state)s AND NOT EXISTS (
         SELECT FROM @table@ WHERE annotator_id = %(annotator)s AND client_id = %(client_id)s)
-    RETURNING id, project_id, item_id, shown_order
+    RETURNING id, project_id, item_id, shown_order,
+        extract(epoch FROM statement_timestamp() - first_leased_at) * 1000 AS most_ms
 ), shown AS (
     SELECT closed.*, ARRAY(
         SELECT ir.response_id FROM unnest(shown_order) WITH ORDINALITY AS o(position, place)
@@ -45,7 +46,8 @@ WITH closed AS (
 )
 INSERT INTO @table@ (project_id, item_id, assignment_id, annotator_id, client_id, reason, flags, active_ms, is_surplus,
     created_at, @columns@)
-SELECT project_id, item_id, id, %(annotator)s, %(client_id)s, %(reason)s, %(flags)s::jsonb, %(active_ms)s,
+SELECT project_id, item_id, id, %(annotator)s, %(client_id)s, %(reason)s, %(flags)s::jsonb,
+    CASE WHEN %(active_ms)s::integer IS NOT NULL THEN least(%(active_ms)s::integer, most_ms)::integer END,
     %(is_surplus)s, statement_timestamp(), @values@
 FROM shown
 ON CONFLICT (annotator_id, client_id) DO NOTHING
@@ -71,6 +73,7 @@ def submit_judgement(
     Args:
         said: what the item's kind takes; labels ("a", "b") are as the person saw the answers.
         flags: see `read_flags`.
+        active_ms: with attention, as the page has measured it; kept no longer than since the item was first leased.
 
     Raises:
         NotAssigned: the item was leased to somebody else.

@@ -174,7 +174,7 @@ const beat = async () => {
       if (answer.redirected) { signedOut(); return; }
       if (answer.status !== 409) continue;
       if (shown === reserve) reserve = null;
-      else if (shown === card() && !isFrozen()) say("Your time for this item ran out. Send your verdict all the same: it is kept.", true);
+      else if (shown === card() && !isFrozen()) say("This item is no longer kept for you. Send your verdict all the same: it is kept.", true);
     } catch { /* the next beat tries again; sending has its own way */ }
   }
 };

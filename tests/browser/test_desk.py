@@ -258,7 +258,7 @@ def test_when_the_time_ran_out_and_others_took_the_item_the_page_says_so_and_the
     while assignment := services.lease_next(project=items, by=alice):
         services.submit_comparison(assignment=assignment, by=alice, client_id=uuid4(), choice="tie")
     desk.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
-    expect(desk.locator("[data-status]")).to_contain_text("Your time for this item ran out")
+    expect(desk.locator("[data-status]")).to_contain_text("This item is no longer kept for you")
     desk.keyboard.press("2")
     desk.keyboard.press("2")
     expect(desk.locator("[data-status]")).to_contain_text("Stored as an extra")

@@ -285,6 +285,16 @@ def test_a_judgement_whose_parts_do_not_go_together_is_refused(project, bob, add
     assert set(refused.value.fields) == {field}
 
 
+def test_nobody_has_worked_on_an_item_for_longer_than_they_had_it(project, bob, in_order):
+    """A clock that was wrong, or a person who says so."""
+    held = lease_next(project=project, by=bob)
+    Assignment.objects.update(first_leased_at=held.leased_at - timedelta(seconds=5))
+    assert 5_000 <= judge(held, bob, active_ms=3 * 24 * 3600 * 1000).active_ms < 60_000
+    again = undo_last(project=project, by=bob)
+    assert 5_000 <= judge(again, bob, active_ms=2**31 - 1).active_ms < 60_000
+    assert judge(lease_next(project=project, by=bob), bob, active_ms=None).active_ms is None
+
+
 def test_undo_gives_the_item_back_with_its_sides_and_what_was_said(project, bob, in_order):
     first = lease_next(project=project, by=bob)
     judge(first, bob, choice="b", strength=3, reason="why not")

@@ -1,12 +1,13 @@
 """The manager's side over the API: the same services, the same refusals."""
 
 import json
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 
 from accounts.permissions import Role
-from labeling.models import Item
+from labeling.models import Assignment, Item
 from labeling.services import freeze_snapshot, import_records, lease_next, report_item, submit_comparison, undo_last
 from tests.cast import make_member
 from tests.labeling.conftest import Api, judge_next, pair_lines
@@ -131,6 +132,7 @@ def test_reports_are_listed_answered_and_seen_by_their_maker(api, project, bob, 
 def test_annotators_are_counted_tagged_and_paused(api, project, bob, add_pairs):
     add_pairs(1)
     held = lease_next(project=project, by=bob)
+    Assignment.objects.update(first_leased_at=held.leased_at - timedelta(minutes=1))
     submit_comparison(assignment=held, by=bob, client_id=uuid4(), choice="tie", active_ms=900)
     rows = {row["person"]["id"]: row for row in api.get(f"/projects/{project.pk}/annotators").json()}
     assert (rows[bob.user_id]["judged"], rows[bob.user_id]["median_active_ms"]) == (1, 900)

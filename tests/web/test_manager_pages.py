@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -10,7 +11,7 @@ from accounts.models import AuditEvent
 from accounts.permissions import Role
 from labeling import services
 from labeling.kinds.design import design_of
-from labeling.models import BulkAction, Item, Project, Report
+from labeling.models import Assignment, BulkAction, Item, Project, Report
 from labeling.setups import SETUPS
 from tests.cast import make_member
 
@@ -344,6 +345,7 @@ def test_the_people_of_a_project_are_counted_tagged_and_paused(client, filled, a
     services.update_project(project=filled, by=alice, cap_per_day=1)
     sim = make_member(filled.organisation, "sim@example.org", Role.ANNOTATOR, simulated=True)
     held = services.lease_next(project=filled, by=bob)
+    Assignment.objects.update(first_leased_at=held.leased_at - timedelta(minutes=1))
     services.submit_comparison(assignment=held, by=bob, client_id=uuid4(), choice="tie", active_ms=4000)
     client.force_login(alice.user)
     path = f"/projects/{filled.pk}/annotators/"
