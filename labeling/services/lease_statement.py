@@ -34,14 +34,14 @@ _FOR_THIS_PERSON = """
 # What the two statements differ in is written @so@.
 _STATEMENT = f"""
 WITH mine AS (
-    -- What this person holds, also when its time is over and nobody has swept it yet. The empty string keeps the
-    -- update off the index of all leases: one planned while there are few would read them all when there are many.
+    -- What this person holds, also when its time is over and nobody has swept it yet. The empty strings keep it off the
+    -- index of everybody's leases: one planned while there are few would read them all when there are many.
     UPDATE labeling_assignment SET expires_at = now() + make_interval(mins => %(minutes)s),
         shown_at = CASE WHEN %(in_reserve)s THEN shown_at ELSE coalesce(shown_at, now()) END
     WHERE state || '' = 'leased' AND id = (
         SELECT id FROM labeling_assignment
-        WHERE annotator_id = %(annotator)s AND project_id = %(project)s AND state = 'leased'
-          AND id <> ALL(%(beside)s::bigint[])
+        WHERE annotator_id = %(annotator)s AND project_id = %(project)s
+          AND state IN ('leased', 'expired') AND state || '' = 'leased' AND id <> ALL(%(beside)s::bigint[])
         ORDER BY shown_at IS NULL, leased_at DESC, id DESC LIMIT 1)
     RETURNING id
 ), first_new AS MATERIALIZED (
