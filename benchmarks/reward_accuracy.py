@@ -23,8 +23,10 @@ import numpy as np
 from training.recipes.features import FeatureReader
 from training.recipes.intervals import cluster_bootstrap, expected_calibration_error
 from training.recipes.prepare_base import Config, prepare_base
-from training.recipes.reward import Pairs, RewardModel, log_lengths
+from training.recipes.reward import RewardModel
+from training.recipes.reward_measures import log_ratio
 from training.recipes.run import Run
+from training.recipes.votes import Votes
 
 FOLDS = 5
 VOTES = (64, 256, 512)  # learning curve: accuracy of heads fitted on so many
@@ -43,12 +45,12 @@ def main() -> None:
     base = arguments.base or _prepare(work / "base")
     pairs = read_pairs(data, arguments.rows)
     reader = FeatureReader(base, work / "features")
-    reader.read(pairs.first + pairs.second, progress=_say)
+    reader.read(pairs.answers, progress=_say)
     read_seconds = time.monotonic() - started
     print(json.dumps({"benchmark": "reward_accuracy", "read_seconds": round(read_seconds, 1)} | measure(reader, pairs)))
 
 
-def read_pairs(path: Path, count: int) -> Pairs:
+def read_pairs(path: Path, count: int) -> Votes:
     """A random sample, the better answer first or second by the toss of a coin."""
     with gzip.open(path, "rt", encoding="utf-8") as file:
         rows = [json.loads(line) for line in file]
@@ -68,38 +70,42 @@ def read_pairs(path: Path, count: int) -> Pairs:
                 "choice": "a" if first else "b",
             }
         )
-    return Pairs.from_judgements(judgements)
+    return Votes.from_rows(judgements)
 
 
-def measure(reader: FeatureReader, pairs: Pairs) -> dict[str, Any]:
+def measure(reader: FeatureReader, pairs: Votes) -> dict[str, Any]:
     chance = np.random.default_rng(0)
-    fold_of_prompt = chance.integers(FOLDS, size=max(pairs.prompt_ids) + 1)
-    folds = fold_of_prompt[pairs.prompt_ids]
+    prompts = pairs.prompt_ids_P
+    folds = chance.integers(FOLDS, size=int(prompts.max()) + 1)[prompts]
     probability = np.zeros(len(pairs))
     curve: dict[int, list[float]] = {votes: [] for votes in VOTES}
     started = time.monotonic()
     for fold in range(FOLDS):
         train, test = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-        held_out = pairs.take(test)
-        model, _ = RewardModel.fit(reader, pairs.take(train))
-        probability[test] = model.preference(held_out.first, held_out.second)
+        first, second = ([pairs.answers[a] for a in side[test]] for side in (pairs.first_P, pairs.second_P))
+        model, _ = RewardModel.fit(reader, _alone(pairs, train))
+        probability[test] = model.preference(first, second)
         for votes, accuracies in curve.items():
-            few, _ = RewardModel.fit(reader, pairs.take(chance.permutation(train)[:votes]))
-            right = (few.preference(held_out.first, held_out.second) > 0.5) == (held_out.wins > 0.5)
+            few, _ = RewardModel.fit(reader, _alone(pairs, chance.permutation(train)[:votes]))
+            right = (few.preference(first, second) > 0.5) == (pairs.win_P[test] > 0.5)
             accuracies.append(float(right.mean()))
-    right = ((probability > 0.5) == (pairs.wins > 0.5)).astype(float)
-    difference = log_lengths([t for _, t in pairs.first]) - log_lengths([t for _, t in pairs.second])
-    longer = 0.5 + 0.5 * np.sign(difference) * np.sign(pairs.wins - 0.5)
+    right = ((probability > 0.5) == (pairs.win_P > 0.5)).astype(float)
+    longer = 0.5 + 0.5 * np.sign(log_ratio(pairs)) * np.sign(pairs.win_P - 0.5)
     return {
         "pairs": len(pairs),
-        "prompts": len(set(pairs.prompt_ids)),
-        "accuracy": _with_interval(right, pairs.prompt_ids),
-        "longer_answer": _with_interval(longer, pairs.prompt_ids),
-        "over_longer_answer": _with_interval(right - longer, pairs.prompt_ids),
-        "calibration_error": round(expected_calibration_error(probability, pairs.wins), 4),
+        "prompts": len(set(prompts.tolist())),
+        "accuracy": _with_interval(right, prompts.tolist()),
+        "longer_answer": _with_interval(longer, prompts.tolist()),
+        "over_longer_answer": _with_interval(right - longer, prompts.tolist()),
+        "calibration_error": round(expected_calibration_error(probability, pairs.win_P), 4),
         "accuracy_by_votes": {votes: round(float(np.mean(found)), 4) for votes, found in curve.items()},
         "fit_seconds": round(time.monotonic() - started, 1),
     }
+
+
+def _alone(pairs: Votes, rows: np.ndarray) -> Votes:
+    """These pairs and their prompts' answers: the projection must not have seen the others either."""
+    return pairs.keep(rows).take(np.unique(pairs.prompt_ids_P[rows]).tolist())
 
 
 def _with_interval(values: np.ndarray, prompts: list[int]) -> dict[str, float]:

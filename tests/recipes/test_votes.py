@@ -5,7 +5,8 @@ import pytest
 
 from tests.recipes.conftest import write_lines
 from training.recipes.run import RecipeError
-from training.recipes.votes import BAD_LEVEL, Votes
+from training.recipes.vote_rows import BAD_LEVEL
+from training.recipes.votes import Votes
 
 
 def row(prompt: int, a: str, b: str, choice: str, **more):

@@ -27,9 +27,10 @@ from training.recipes.features import FeatureReader
 from training.recipes.intervals import Floats, cluster_bootstrap, evaluation, mean_interval
 from training.recipes.judges import Duel, EndpointJudge, Judge, RewardJudge, judge_both_orders
 from training.recipes.policies import device, load_policy, load_tokenizer
-from training.recipes.reward import Pairs, RewardModel
-from training.recipes.reward_model import JUDGEMENT_KEYS, measure
+from training.recipes.reward import RewardModel
+from training.recipes.reward_measures import measure
 from training.recipes.run import RecipeError, Run, main, write_atomically
+from training.recipes.votes import OVERALL, Votes
 
 SHOWN_SAMPLES, SHOWN_CHARACTERS = 12, 1500
 
@@ -74,7 +75,7 @@ def evaluate(run: Run, config: Config) -> None:
 
     run.log(0, 3, stage="judge")
     reader = FeatureReader(base_dir, Path(config.feature_dir) if config.feature_dir else run.checkpoints / "features")
-    held_out = Pairs.from_judgements(read_rows(snapshot / "held_out.jsonl", keys=JUDGEMENT_KEYS))
+    held_out = Votes.from_snapshot(snapshot, "held_out").on_axis(OVERALL)
     trained = RewardModel.load(Path(config.reward_model_dir), reader) if config.reward_model_dir else None
     judge = choose_judge(config, reader, held_out, trained)
     run.log(1, 3, stage="judge")
@@ -101,7 +102,7 @@ def evaluate(run: Run, config: Config) -> None:
     evaluations = [evaluation("win_rate", float(wins.mean()), mean_interval(wins, owners), len(prompts), detail)]
     evaluations += _length_evaluations(answers)
     if trained is not None:
-        train = Pairs.from_judgements(read_rows(snapshot / "train.jsonl", keys=JUDGEMENT_KEYS))
+        train = Votes.from_snapshot(snapshot, "train")
         evaluations += measure(trained, train, held_out)
     write_atomically(run.directory / "samples.jsonl", "".join(json.dumps(sample) + "\n" for sample in samples))
     run.log(3, 3, stage="judge")
@@ -146,7 +147,7 @@ def answer(
     return texts
 
 
-def choose_judge(config: Config, reader: FeatureReader, held_out: Pairs, trained: RewardModel | None) -> Judge:
+def choose_judge(config: Config, reader: FeatureReader, held_out: Votes, trained: RewardModel | None) -> Judge:
     if config.judge_url and config.judge_model:
         return EndpointJudge(config.judge_url, config.judge_model)
     if len(held_out.decided()) >= config.least_judgements:

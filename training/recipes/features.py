@@ -10,6 +10,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,12 @@ import numpy as np
 import torch
 from safetensors import safe_open
 from safetensors.numpy import save_file
+from transformers import AutoConfig
 
 from training.recipes.conversations import Messages, batches_by_length, prompt_tokens, response_tokens
-from training.recipes.model_directory import hash_directory
+from training.recipes.model_directory import check_model_directory, hash_directory
 from training.recipes.policies import device, load_base, load_tokenizer
+from training.recipes.run import RecipeError
 
 Answer = tuple[Messages, str]  # a prompt and a response to it
 Floats32 = np.ndarray[tuple[int, int], np.dtype[np.float32]]
@@ -37,15 +40,16 @@ class FeatureReader:
     """Mean hidden states of answers under one base model, kept in `cache_dir` (safetensors, named by content)."""
 
     def __init__(self, base_dir: Path, cache_dir: Path | None = None) -> None:
-        self._tokenizer = load_tokenizer(base_dir)
-        model: Any = load_base(base_dir)
-        self._body = model.base_model
-        self.layers = max(1, math.ceil(len(self._body.layers) * LAYER_SHARE))
-        self._body.layers = self._body.layers[: self.layers]  # the ones above are not computed at all
-        self._body.config.num_hidden_layers = self.layers
-        self._body.norm = torch.nn.Identity()
-        del model.lm_head
-        self.hidden_size: int = self._body.config.hidden_size
+        if not base_dir.is_dir():
+            raise RecipeError(f"There is no base model in {base_dir}; run prepare_base first.")
+        check_model_directory(base_dir)
+        self._base_dir = base_dir
+        self._loaded_body: Any = None
+        os.environ["HF_HUB_OFFLINE"] = "1"
+        config = AutoConfig.from_pretrained(base_dir).get_text_config()
+        self.layers = max(1, math.ceil(config.num_hidden_layers * LAYER_SHARE))
+        self.hidden_size: int = config.hidden_size
+        self._cut: dict[str, int] = {}
         self._known: dict[str, np.ndarray] = {}
         self._cache: Path | None = None
         if cache_dir is not None:
@@ -63,13 +67,7 @@ class FeatureReader:
         unknown = list(
             {key: answer for key, answer in zip(keys, answers, strict=True) if key not in self._known}.items()
         )
-        tokens = [
-            (
-                prompt_tokens(self._tokenizer, prompt, limit=PROMPT_TOKENS),
-                response_tokens(self._tokenizer, response, limit=RESPONSE_TOKENS),
-            )
-            for _, (prompt, response) in unknown
-        ]
+        tokens = [self._tokenize(key, answer) for key, answer in unknown]
         lengths = [len(prompt) + len(response) for prompt, response in tokens]
         fresh: list[str] = []
         done, seen, started = 0, 0, time.monotonic()
@@ -84,6 +82,47 @@ class FeatureReader:
                 self._write_shard(fresh)
                 fresh = []
         return np.stack([self._known[key] for key in keys])
+
+    @cached_property
+    def tokenizer_sha256(self) -> str:
+        """Two bases with the same one read a text as the same tokens."""
+        path = self._base_dir / "tokenizer.json"
+        content = path.read_bytes() if path.is_file() else self._tokenizer.backend_tokenizer.to_str().encode()
+        return hashlib.sha256(content).hexdigest()
+
+    @cached_property
+    def _tokenizer(self) -> Any:
+        """Loaded when there is a text to read, as the body is: with 262,144 words it takes seconds."""
+        return load_tokenizer(self._base_dir)
+
+    def count_cut(self, answers: Sequence[Answer]) -> dict[str, int]:
+        """How many texts are longer than what is read of them: a prompt loses its beginning, an answer its end."""
+        keys = [_key(answer) for answer in answers]
+        for key, answer in zip(keys, answers, strict=True):
+            if key not in self._cut:  # read from a cache of before this was kept
+                self._tokenize(key, answer)
+        prompts = {json.dumps(prompt) for key, (prompt, _) in zip(keys, answers, strict=True) if self._cut[key] & 1}
+        return {"prompts_cut": len(prompts), "answers_cut": sum(self._cut[key] >= 2 for key in keys)}
+
+    def _tokenize(self, key: str, answer: Answer) -> tuple[list[int], list[int]]:
+        """Prompt and response as they are read; and notes whether the prompt (1) or the response (2) was longer."""
+        prompt = prompt_tokens(self._tokenizer, answer[0], limit=PROMPT_TOKENS + 1)
+        response = response_tokens(self._tokenizer, answer[1], limit=RESPONSE_TOKENS + 1)
+        self._cut[key] = (len(prompt) > PROMPT_TOKENS) + 2 * (len(response) > RESPONSE_TOKENS)
+        return prompt[-PROMPT_TOKENS:], response[:RESPONSE_TOKENS]
+
+    @property
+    def _body(self) -> Any:
+        """Loaded when the first answer is read that is not known: a refit on known answers does without."""
+        if self._loaded_body is None:
+            model: Any = load_base(self._base_dir)
+            body = model.base_model
+            body.layers = body.layers[: self.layers]  # the ones above are not computed at all
+            body.config.num_hidden_layers = self.layers
+            body.norm = torch.nn.Identity()
+            del model.lm_head
+            self._loaded_body = body
+        return self._loaded_body
 
     @torch.inference_mode()
     def _forward(self, batch: list[tuple[list[int], list[int]]]) -> np.ndarray:
@@ -103,7 +142,11 @@ class FeatureReader:
     def _read_cache(self, directory: Path) -> None:
         for shard in sorted(directory.glob("*.safetensors")):
             with safe_open(shard, framework="numpy") as file:
-                self._known |= zip(json.loads(file.metadata()["keys"]), file.get_tensor("features"), strict=True)
+                about = file.metadata()
+                keys = json.loads(about["keys"])
+                self._known |= zip(keys, file.get_tensor("features"), strict=True)
+                if "cut" in about:
+                    self._cut |= zip(keys, map(int, about["cut"]), strict=True)
 
     def _write_shard(self, keys: list[str]) -> None:
         if self._cache is None or not keys:
@@ -112,7 +155,8 @@ class FeatureReader:
         name = hashlib.sha256("".join(keys).encode()).hexdigest()[:32]
         partial = self._cache / f"{name}.{os.getpid()}.partial"
         features = np.stack([self._known[key] for key in keys])
-        save_file({"features": features}, partial, metadata={"keys": json.dumps(keys)})
+        about = {"keys": json.dumps(keys), "cut": "".join(str(self._cut[key]) for key in keys)}
+        save_file({"features": features}, partial, metadata=about)
         os.replace(partial, self._cache / f"{name}.safetensors")
 
 

@@ -3,198 +3,227 @@
 On disk: reward_model.safetensors and reward_model.json. The body is the base model, which whoever loads it supplies.
 """
 
+import dataclasses
+import hashlib
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
-from training.recipes.features import Answer, FeatureReader, Floats32
+from training.recipes.features import Answer, FeatureReader
 from training.recipes.intervals import Floats
-from training.recipes.reward_head import fit_head, sigmoid
+from training.recipes.projection import COMPONENTS, LENGTH, TEXT, Projection, log_lengths
+from training.recipes.reward_head import Head, fit_targets
+from training.recipes.reward_targets import head_targets
 from training.recipes.run import RecipeError
+from training.recipes.targets import Strength
+from training.recipes.uncertainty import deviations, expected_share
+from training.recipes.votes import OVERALL, Votes, texts_of
 
-COMPONENTS = 48
-TEXT, LENGTH = 0, 1  # the head's prior groups
-
-
-@dataclass(frozen=True)
-class Projection:
-    """From mean hidden states and the answer to the head's features: principal components, then log length."""
-
-    mean: Floats  # shape (D,)
-    scale: Floats  # (D,)
-    components: Floats  # (K, D)
-    length_mean: float
-    length_scale: float
-    length_range: tuple[float, float]  # of the log lengths that the head was fitted on
-
-    @classmethod
-    def fit(cls, hidden_N_D: Floats32, texts: Sequence[str], *, components: int = COMPONENTS) -> "Projection":
-        hidden = hidden_N_D.astype(np.float64)
-        # A few of Gemma's dimensions are hundreds of times larger than the rest and would be all the components.
-        mean, scale = hidden.mean(0), hidden.std(0) + 1e-6
-        _, singular, directions = np.linalg.svd((hidden - mean) / scale, full_matrices=False)
-        count = min(components, int((singular > 1e-6 * singular[0]).sum()))
-        root_mean_square = float(np.sqrt((singular[:count] ** 2).sum() / len(hidden) / count))
-        lengths = log_lengths(texts)
-        return cls(mean, scale, directions[:count] / root_mean_square, *_length_statistics(lengths))
-
-    def __call__(self, hidden_N_D: Floats32, texts: Sequence[str]) -> Floats:
-        text_N_K = ((hidden_N_D - self.mean) / self.scale) @ self.components.T
-        # Held within what was seen: a policy soon finds that an empty answer is "shorter" than any that people judged.
-        length_N = np.clip(log_lengths(texts), *self.length_range)
-        return np.column_stack([text_N_K, (length_N - self.length_mean) / self.length_scale])
-
-    @property
-    def groups(self) -> np.ndarray:
-        return np.array([TEXT] * len(self.components) + [LENGTH])
+__all__ = ["COMPONENTS", "LENGTH", "TEXT", "Projection", "RewardModel", "log_lengths"]
+WEIGHTS, SETTINGS = "reward_model.safetensors", "reward_model.json"
+FORMAT = 2  # 1 had no covariance, temperature, tie width nor axes
 
 
 @dataclass(frozen=True)
 class RewardModel:
-    """Scores answers; `spread` turns a difference of scores back into Bradley-Terry's log odds."""
+    """Scores answers; `spread` turns a difference of scores back into log odds."""
 
     projection: Projection
     weights: Floats  # (K,)
     center: float
     spread: float
     reader: FeatureReader
+    covariance: Floats | None = None  # (K, K), of `weights`; None: a model from before it was kept
+    tie_width: float = 0.0
+    temperature: float = 1.0  # log odds are divided by it
+    axes: dict[str, Floats] = field(default_factory=dict)  # (K,) each: the head of every axis that was judged
 
     @classmethod
     def fit(
         cls,
         reader: FeatureReader,
-        pairs: "Pairs",
+        votes: Votes,
         *,
+        axis_weights: Mapping[str, float] | None = None,
+        form: Strength = "scaled",
+        remove_length: bool = False,
         progress: Callable[[int, int, float], None] | None = None,
     ) -> tuple["RewardModel", dict[str, float]]:
-        """Fit projection and head on votes; also returns the fit's figures.
+        """Fit projection and a head an axis on all that was said; also returns the fit's figures.
 
+        Args:
+            axis_weights: what each axis' score counts in the reward; the overall verdict alone when absent.
+            form: what the strength of a preference does.
+            remove_length: take out of the score what goes along with length.
         Raises:
-            RecipeError: there is nothing to compare.
+            RecipeError: there is nothing to learn from, or a weight for an axis that nobody judged.
         """
-        answers = list({_identity(answer): answer for answer in pairs.first + pairs.second}.values())
-        hidden = reader.read(answers, progress=progress)
-        projection = Projection.fit(hidden, [text for _, text in answers])
-        phi = {_identity(a): row for a, row in zip(answers, projection(hidden, [t for _, t in answers]), strict=True)}
-        differences = np.array(
-            [phi[_identity(a)] - phi[_identity(b)] for a, b in zip(pairs.first, pairs.second, strict=True)]
+        if not votes.answers:
+            raise RecipeError("There are no judgements to learn from; collect some comparisons first.")
+        hidden = reader.read(votes.answers, progress=progress)
+        texts = texts_of(votes.answers)
+        projection = Projection.fit(hidden, texts)
+        phi_A_K = projection(hidden, texts)
+        heads: dict[str, Head] = {}
+        for axis, name in enumerate(votes.axes):
+            said = head_targets(phi_A_K, votes.on_axis(axis), form=form)
+            if axis == OVERALL or said.says_something():
+                heads[name] = fit_targets(said, projection.groups)
+        stated = dict(axis_weights or {votes.axes[OVERALL]: 1.0})
+        if unknown := sorted(set(stated) - set(heads)):
+            raise RecipeError(f"Nobody judged the axis {unknown[0]!r}; this snapshot has {', '.join(heads)}.")
+        weights = sum((share * heads[name].weights for name, share in stated.items()), np.zeros(phi_A_K.shape[1]))
+        # The heads were fitted apart, so what is not known of one says nothing of another.
+        covariance = sum(
+            (share**2 * heads[name].covariance for name, share in stated.items()),
+            np.zeros((phi_A_K.shape[1], phi_A_K.shape[1])),
         )
-        head = fit_head(differences, pairs.wins, np.ones(len(pairs.wins)), projection.groups)
-        raw = np.array(list(phi.values())) @ head.weights
-        model = cls(projection, head.weights, float(raw.mean()), float(raw.std()) or 1.0, reader)
+        if remove_length:
+            weights, covariance = without_length(weights, covariance, phi_A_K)
+        overall = heads[votes.axes[OVERALL]]
+        raw = phi_A_K @ weights
+        center, spread = float(raw.mean()), float(raw.std()) or 1.0
+        model = cls(
+            projection, weights, center, spread, reader, covariance, overall.tie_width,
+            axes={name: head.weights for name, head in heads.items()},
+        )  # fmt: skip
         figures = {
-            "log_evidence": head.log_evidence,
-            "prior_precision_text": head.precisions[TEXT],
-            "prior_precision_length": head.precisions[LENGTH],
-            "length_weight": float(head.weights[-1]),
+            "log_evidence": overall.log_evidence,
+            "prior_precision_text": overall.precisions[TEXT],
+            "prior_precision_length": overall.precisions[LENGTH],
+            "length_weight": float(weights[-1]),
+            "tie_width": overall.tie_width,
+            "good_from": (overall.good_from - center) / spread,
         }
         return model, figures
 
-    def score(self, answers: Sequence[Answer]) -> Floats:
+    def features(self, answers: Sequence[Answer]) -> Floats:
+        """Shape (answers, K)."""
         if not answers:
-            return np.zeros(0)
-        features = self.projection(self.reader.read(answers), [text for _, text in answers])
-        return (features @ self.weights - self.center) / self.spread
+            return np.zeros((0, len(self.weights)))
+        return self.projection(self.reader.read(answers), texts_of(answers))
+
+    def score(self, answers: Sequence[Answer]) -> Floats:
+        return (self.features(answers) @ self.weights - self.center) / self.spread
+
+    def axis_scores(self, answers: Sequence[Answer]) -> dict[str, Floats]:
+        """By axis, in log odds over the mean training answer."""
+        features = self.features(answers)
+        return {name: features @ weights for name, weights in self.axes.items()}
+
+    def spread_of(self, answers: Sequence[Answer]) -> tuple[Floats, Floats]:
+        """Mean and standard deviation of each answer's score, the latter against the mean training answer.
+
+        Raises:
+            RecipeError: the model was fitted before covariances were kept.
+        """
+        features = self.features(answers)
+        mean_A = (features @ self.weights - self.center) / self.spread
+        return mean_A, deviations(features, self._covariance()) / self.spread
+
+    def difference(self, first: Sequence[Answer], second: Sequence[Answer]) -> tuple[Floats, Floats, Floats]:
+        """Mean and deviation of (score of the first - score of the second), and the share of votes for the first.
+
+        Raises:
+            RecipeError: as `spread_of`.
+        """
+        x_P_K = self.features(first) - self.features(second)
+        mean_P, sd_P = x_P_K @ self.weights, deviations(x_P_K, self._covariance())
+        return mean_P / self.spread, sd_P / self.spread, self._share(mean_P, sd_P)
 
     def preference(self, first: Sequence[Answer], second: Sequence[Answer]) -> Floats:
-        """P(first is preferred). Swapping the arguments gives exactly one minus it."""
-        return sigmoid(self.spread * (self.score(first) - self.score(second)))
+        """The share of votes that the first is expected to get, a tie half for each. Swapped it is one minus it."""
+        x_P_K = self.features(first) - self.features(second)
+        sd_P = np.zeros(len(x_P_K)) if self.covariance is None else deviations(x_P_K, self.covariance)
+        return self._share(x_P_K @ self.weights, sd_P)
+
+    def calibrated(self, temperature: float) -> "RewardModel":
+        return dataclasses.replace(self, temperature=temperature)
 
     def save(self, directory: Path, *, base_sha256: str) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         p = self.projection
         tensors = {"mean": p.mean, "scale": p.scale, "components": p.components, "weights": self.weights}
-        save_file(
-            {name: np.ascontiguousarray(t, dtype=np.float32) for name, t in tensors.items()},
-            directory / "reward_model.safetensors",
-        )
+        if self.covariance is not None:
+            tensors["covariance"] = self.covariance
+        if self.axes:
+            tensors["axes"] = np.stack(list(self.axes.values()))
+        path = directory / WEIGHTS
+        save_file({name: np.ascontiguousarray(t, dtype=np.float32) for name, t in tensors.items()}, path)
         settings = {
-            "format": 1,
+            "format": FORMAT,
             "base_sha256": base_sha256,
+            "tokenizer_sha256": getattr(self.reader, "tokenizer_sha256", None),
+            "weights_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
             "layers": self.reader.layers,
             "length_mean": p.length_mean,
             "length_scale": p.length_scale,
             "length_range": p.length_range,
             "center": self.center,
             "spread": self.spread,
+            "tie_width": self.tie_width,
+            "temperature": self.temperature,
+            "axes": list(self.axes),
         }
-        (directory / "reward_model.json").write_text(json.dumps(settings, indent=1))
+        (directory / SETTINGS).write_text(json.dumps(settings, indent=1))
 
     @classmethod
     def load(cls, directory: Path, base: Path | FeatureReader) -> "RewardModel":
-        """Raises RecipeError when `directory` holds no reward model, or one over a different body."""
-        for name in ("reward_model.json", "reward_model.safetensors"):
+        """Raises RecipeError when `directory` holds no reward model, a changed one, or one over a different body."""
+        for name in (SETTINGS, WEIGHTS):
             if not (directory / name).is_file():
                 raise RecipeError(f"{directory} is not a reward model: {name} is missing.")
-        settings = json.loads((directory / "reward_model.json").read_text())
-        tensors = load_file(directory / "reward_model.safetensors")
-        reader = base if isinstance(base, FeatureReader) else FeatureReader(base)
+        settings = json.loads((directory / SETTINGS).read_text())
+        stated = settings.get("weights_sha256")
+        if stated and hashlib.sha256((directory / WEIGHTS).read_bytes()).hexdigest() != stated:
+            raise RecipeError(
+                f"The reward model in {directory} is not the one that was trained: {WEIGHTS} was changed. "
+                "Restore it from a backup, or train it again."
+            )
+        tensors = {name: tensor.astype(np.float64) for name, tensor in load_file(directory / WEIGHTS).items()}
+        reader = FeatureReader(base) if isinstance(base, Path) else base
         if settings["layers"] != reader.layers or tensors["mean"].shape[0] != reader.hidden_size:
             raise RecipeError(f"The reward model in {directory} belongs to another base model.")
-        projection = Projection(
-            tensors["mean"].astype(np.float64),
-            tensors["scale"].astype(np.float64),
-            tensors["components"].astype(np.float64),
-            settings["length_mean"],
-            settings["length_scale"],
-            tuple(settings["length_range"]),
-        )
-        return cls(projection, tensors["weights"].astype(np.float64), settings["center"], settings["spread"], reader)
-
-
-@dataclass(frozen=True)
-class Pairs:
-    """One row a vote."""
-
-    first: list[Answer]
-    second: list[Answer]
-    wins: Floats  # 1 the first was preferred, 0 the second, 0.5 neither
-    prompt_ids: list[int]
-
-    @classmethod
-    def from_judgements(cls, rows: Sequence[dict[str, Any]]) -> "Pairs":
-        value = {"a": 1.0, "b": 0.0, "tie": 0.5, "both_bad": 0.5, "both_good": 0.5}
-        if unknown := {row["choice"] for row in rows} - set(value):
+        tokenizer, own = settings.get("tokenizer_sha256"), getattr(reader, "tokenizer_sha256", None)
+        if tokenizer and own and tokenizer != own:
             raise RecipeError(
-                f"A judgement's choice is {sorted(unknown)[0]!r}; it must be a, b, tie, both_bad or both_good."
+                f"The reward model in {directory} belongs to another base model: its tokenizer reads texts differently "
+                "from this one's. Train a reward model over this base."
             )
+        p = (settings["length_mean"], settings["length_scale"], tuple(settings["length_range"]))
         return cls(
-            [(row["prompt"], row["response_a"]) for row in rows],
-            [(row["prompt"], row["response_b"]) for row in rows],
-            np.array([value[row["choice"]] for row in rows]),
-            [row["prompt_id"] for row in rows],
+            Projection(tensors["mean"], tensors["scale"], tensors["components"], *p),
+            tensors["weights"],
+            settings["center"],
+            settings["spread"],
+            reader,
+            tensors.get("covariance"),
+            settings.get("tie_width", 0.0),
+            settings.get("temperature", 1.0),
+            dict(zip(settings.get("axes", []), tensors.get("axes", np.zeros((0, 0))), strict=True)),
         )
 
-    def decided(self) -> "Pairs":
-        """Without the votes that preferred neither."""
-        return self.take(np.flatnonzero(self.wins != 0.5))
+    def _share(self, mean_P: Floats, sd_P: Floats) -> Floats:
+        return expected_share(mean_P, sd_P, tie_width=self.tie_width, temperature=self.temperature)
 
-    def take(self, rows: np.ndarray) -> "Pairs":
-        """These rows alone."""
-        return Pairs(
-            [self.first[row] for row in rows],
-            [self.second[row] for row in rows],
-            self.wins[rows],
-            [self.prompt_ids[row] for row in rows],
-        )
-
-    def __len__(self) -> int:
-        return len(self.wins)
+    def _covariance(self) -> Floats:
+        if self.covariance is None:
+            raise RecipeError("This reward model is from before deviations were kept; train it again.")
+        return self.covariance
 
 
-def log_lengths(texts: Sequence[str]) -> Floats:
-    """log(1 + characters)."""
-    return np.log1p(np.array([len(text) for text in texts], dtype=np.float64))
+def without_length(weights_K: Floats, covariance_K_K: Floats, phi_A_K: Floats) -> tuple[Floats, Floats]:
+    """Weights of a score that does not go along with length over these answers, and their covariance.
 
-
-def _length_statistics(lengths: Floats) -> tuple[float, float, tuple[float, float]]:
-    return float(lengths.mean()), float(lengths.std() + 1e-6), (float(lengths.min()), float(lengths.max()))
-
-
-def _identity(answer: Answer) -> str:
-    return json.dumps(answer, sort_keys=True)
+    Of each text feature its regression on log length is taken away, and of the head the weight of length itself; what
+    the text told beyond length stays, because the head was fitted with length beside it.
+    """
+    text_A_J, length_A = phi_A_K[:, :-1], phi_A_K[:, -1]
+    slope_J = text_A_J.T @ length_A / max(float(length_A @ length_A), 1e-12)
+    change = np.eye(len(weights_K))
+    change[-1] = np.append(-slope_J, 0.0)
+    return change @ weights_K, change @ covariance_K_K @ change.T

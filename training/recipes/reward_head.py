@@ -53,6 +53,10 @@ class HeadTargets:
     rankings: tuple[RankedAlike, ...] = ()  # features (M, R, K), ranks of the R answers, weights (M,)
     form: Strength = "scaled"
 
+    def says_something(self) -> bool:
+        """Whether there is any vote in it."""
+        return bool(len(self.win_P) or len(self.level_Q) or self.rankings)
+
     def with_point(self) -> "HeadTargets":
         """With a last feature whose weight is the point between good and bad: only anchors see it."""
         return replace(
@@ -80,14 +84,21 @@ def fit_head(differences_N_K: Floats, wins_N: Floats, counts_N: Floats, groups_K
     return fit_targets(HeadTargets(differences_N_K, wins_N, none_N, none_N + 1, counts_N), groups_K)
 
 
-def fit_targets(targets: HeadTargets, groups_K: np.ndarray) -> Head:
-    """Fit weights, prior scales, and, where there is something to fit them to, tie width and the point of good."""
+def fit_targets(targets: HeadTargets, groups_K: np.ndarray, *, precisions: tuple[float, ...] | None = None) -> Head:
+    """Fit weights, prior scales, and, where there is something to fit them to, tie width and the point of good.
+
+    Args:
+        precisions: one a group, where they are known from a fit to nearly the same votes.
+    """
     groups, has_anchors = int(groups_K.max()) + 1, len(targets.level_Q) > 0
     if has_anchors:
         targets = targets.with_point()
     size = len(groups_K) + has_anchors
     tie_width = targets.tie_width_at(np.zeros(size))
     best: _Fitted | None = None
+    if precisions is not None:
+        best = _fit(targets, groups_K, np.log2(precisions), tie_width, until=_EXACT)
+        return _head(best, targets.tie_width_at(best.weights_K), len(groups_K))
     for point in np.stack(np.meshgrid(*[_COARSE] * groups, indexing="ij"), -1).reshape(-1, groups):
         best = _better(best, _fit(targets, groups_K, point, tie_width, start=best.weights_K if best else None))
     assert best is not None
@@ -99,9 +110,12 @@ def fit_targets(targets: HeadTargets, groups_K: np.ndarray) -> Head:
             if move.any():
                 best = _better(best, _fit(targets, groups_K, middle + move, tie_width, start=best.weights_K))
     best = _fit(targets, groups_K, best.log2_precisions, tie_width, start=best.weights_K, until=_EXACT)
-    count = len(groups_K)
+    return _head(best, tie_width, len(groups_K))
+
+
+def _head(best: "_Fitted", tie_width: float, count: int) -> Head:
     covariance = np.asarray(np.linalg.inv(best.hessian_K_K), dtype=np.float64)[:count, :count]
-    good_from = float(best.weights_K[-1]) if has_anchors else 0.0
+    good_from = float(best.weights_K[-1]) if len(best.weights_K) > count else 0.0
     precisions = tuple(float(p) for p in 2.0**best.log2_precisions)
     return Head(best.weights_K[:count], covariance, precisions, best.log_evidence, tie_width, good_from)
 

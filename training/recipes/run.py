@@ -174,6 +174,9 @@ def load_config(cls: type[Config], path: Path) -> Config:
 def _fits(value: Any, hint: Any) -> bool:
     if typing.get_origin(hint) is typing.Literal:
         return value in typing.get_args(hint)
+    if typing.get_origin(hint) is dict:
+        key, of = typing.get_args(hint)
+        return isinstance(value, dict) and all(_fits(k, key) and _fits(v, of) for k, v in value.items())
     if alternatives := typing.get_args(hint):
         return any(_fits(value, alternative) for alternative in alternatives)
     if hint is float:
@@ -189,6 +192,8 @@ def _say(hint: Any) -> str:
     words = {str: "text", int: "a whole number", float: "a number", bool: "true or false", type(None): "null"}
     if typing.get_origin(hint) is typing.Literal:
         return "one of " + ", ".join(map(repr, typing.get_args(hint)))
+    if typing.get_origin(hint) is dict:
+        return f"an object whose values are each {_say(typing.get_args(hint)[1])}"
     if alternatives := typing.get_args(hint):
         return " or ".join(_say(alternative) for alternative in alternatives)
     return words.get(hint, str(hint))

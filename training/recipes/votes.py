@@ -6,7 +6,6 @@ was said about single axes stands beside the overall verdict, as rows of another
 """
 
 import dataclasses
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,27 +14,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.recipes.conversations import Messages, read_rows
+from training.recipes.conversations import read_rows
 from training.recipes.intervals import Floats
-from training.recipes.run import RecipeError
+from training.recipes.vote_rows import (
+    ANCHOR_ARRAYS,
+    OVERALL,
+    PAIR_ARRAYS,
+    PAIR_KEYS,
+    Answer,
+    Ranking,
+    collect,
+)
 
-Answer = tuple[Messages, str]  # a prompt and a response to it
+__all__ = ["OVERALL", "Answer", "Ranking", "Votes", "texts_of"]
 Ints = NDArray[np.int64]
-
-OVERALL = 0  # the axis of the overall verdict
-# What "both are bad" says of each answer: a person who says so would call either of them good about one time in ten.
-# Half a vote each, so that one verdict weighs as much as one rating of one answer.
-BAD_LEVEL, GOOD_LEVEL, BOTH_WEIGHT = 0.1, 0.9, 0.5
-OUTCOMES = {"a": (1.0, 0.0), "b": (0.0, 0.0), "tie": (0.0, 1.0), "both_bad": (0.0, 1.0), "both_good": (0.0, 1.0)}
-PAIR_KEYS = ("prompt_id", "prompt", "response_a", "response_b", "choice")
-
-
-@dataclass(frozen=True)
-class Ranking:
-    answers: tuple[int, ...]  # indices into Votes.answers
-    ranks: tuple[int, ...]  # 1 is best, equals share a place
-    weight: float = 1.0
-    annotator: int = 0
 
 
 def _none(kind: type = float) -> Any:
@@ -91,15 +83,7 @@ class Votes:
         rankings: Iterable[Mapping[str, Any]] | None = None,
     ) -> "Votes":
         """Rows as a snapshot has them. With `rankings` the pairs that were read off rankings are left out."""
-        made = _Collector()
-        for row in pairs:
-            if rankings is None or row.get("kind") != "ranking":
-                made.add_pair(row)
-        for row in ratings:
-            made.add_rating(row)
-        for row in rankings or ():
-            made.add_ranking(row)
-        return made.votes()
+        return cls(**collect(pairs, ratings, rankings))
 
     def __len__(self) -> int:
         """Pairs, of all axes."""
@@ -121,13 +105,13 @@ class Votes:
     def keep(self, rows: NDArray[Any]) -> "Votes":
         """These pairs alone, with all anchors and rankings; the answers stay as they are."""
         rows = np.flatnonzero(rows) if rows.dtype == bool else rows
-        kept: dict[str, Any] = {name: getattr(self, name)[rows] for name in _PAIR_ARRAYS}
+        kept: dict[str, Any] = {name: getattr(self, name)[rows] for name in PAIR_ARRAYS}
         kept |= {name: [getattr(self, name)[row] for row in rows] for name in ("policy_P", "source_P")}
         return dataclasses.replace(self, **kept)
 
     def only_pairs(self) -> "Votes":
         """Without anchors and rankings."""
-        return dataclasses.replace(self, **{name: getattr(self, name)[:0] for name in _ANCHOR_ARRAYS}, rankings=[])
+        return dataclasses.replace(self, **{name: getattr(self, name)[:0] for name in ANCHOR_ARRAYS}, rankings=[])
 
     def decided(self, axis: int = OVERALL) -> "Votes":
         """The pairs, on one axis, in which one answer was preferred; nothing else."""
@@ -136,7 +120,7 @@ class Votes:
     def on_axis(self, axis: int) -> "Votes":
         """What was said about one axis. Rankings are overall verdicts."""
         chosen_Q = self.anchor_axis_Q == axis
-        anchors = {name: getattr(self, name)[chosen_Q] for name in _ANCHOR_ARRAYS}
+        anchors = {name: getattr(self, name)[chosen_Q] for name in ANCHOR_ARRAYS}
         kept = dataclasses.replace(self, **anchors, rankings=self.rankings if axis == OVERALL else [])
         return kept.keep(self.axis_P == axis)
 
@@ -146,7 +130,7 @@ class Votes:
         place_A = np.cumsum(chosen_A) - 1
         kept = self.keep(chosen_A[self.first_P])
         chosen_Q = chosen_A[self.anchor_Q]
-        anchors = {name: getattr(self, name)[chosen_Q] for name in _ANCHOR_ARRAYS}
+        anchors = {name: getattr(self, name)[chosen_Q] for name in ANCHOR_ARRAYS}
         anchors["anchor_Q"] = place_A[anchors["anchor_Q"]]
         return dataclasses.replace(
             kept,
@@ -199,89 +183,6 @@ class Votes:
             policy_P=[self.policy_P[row] for row in last],
             source_P=[self.source_P[row] for row in last],
         )
-
-
-_PAIR_ARRAYS = ("first_P", "second_P", "win_P", "tie_P", "strength_P", "weight_P", "axis_P", "annotator_P")
-_ANCHOR_ARRAYS = ("anchor_Q", "level_Q", "anchor_weight_Q", "anchor_axis_Q", "anchor_annotator_Q")
-
-
-class _Collector:
-    """Numbers answers, axes and annotators as they come."""
-
-    def __init__(self) -> None:
-        self.answers: dict[str, int] = {}
-        self.texts: list[Answer] = []
-        self.prompt_ids: list[int] = []
-        self.axes, self.annotators = {"overall": OVERALL}, dict[str, int]()
-        self.pairs: list[tuple[Any, ...]] = []
-        self.anchors: list[tuple[Any, ...]] = []
-        self.rankings: list[Ranking] = []
-
-    def add_pair(self, row: Mapping[str, Any]) -> None:
-        first, second = self._answer(row, row["response_a"]), self._answer(row, row["response_b"])
-        verdicts = {"overall": row} | (row.get("axes") or {})
-        for name, verdict in verdicts.items():
-            axis, choice = self._axis(name), verdict.get("choice")
-            if choice not in OUTCOMES:
-                raise RecipeError(f"A judgement's choice is {choice!r}; it must be a, b, tie, both_bad or both_good.")
-            strength, annotator = float(verdict.get("strength") or 1), self._annotator(row)
-            policy, source = row.get("policy") or "", row.get("source") or ""
-            self.pairs.append((first, second, *OUTCOMES[choice], strength, 1.0, axis, annotator, policy, source))
-            if choice in ("both_bad", "both_good"):
-                level = BAD_LEVEL if choice == "both_bad" else GOOD_LEVEL
-                self.anchors += [(answer, level, BOTH_WEIGHT, axis, annotator) for answer in (first, second)]
-
-    def add_rating(self, row: Mapping[str, Any]) -> None:
-        """One anchor an axis that applies, and their mean as the overall one."""
-        answer, annotator = self._answer(row, row["responses"][0]), self._annotator(row)
-        levels = {name: float(level) for name, level in row["levels"].items() if level is not None}
-        if any(not 0 <= level <= 1 for level in levels.values()):
-            raise RecipeError("A rating's level lies outside 0 to 1; freeze the snapshot anew.")
-        if levels:
-            self.anchors.append((answer, sum(levels.values()) / len(levels), 1.0, OVERALL, annotator))
-        self.anchors += [(answer, level, 1.0, self._axis(name), annotator) for name, level in levels.items()]
-
-    def add_ranking(self, row: Mapping[str, Any]) -> None:
-        answers = tuple(self._answer(row, text) for text in row["responses"])
-        if len(answers) != len(row["ranks"]) or len(answers) < 2:
-            raise RecipeError("A ranking must have two answers or more and a place for each.")
-        self.rankings.append(Ranking(answers, tuple(row["ranks"]), annotator=self._annotator(row)))
-
-    def votes(self) -> Votes:
-        pairs, anchors = list(zip(*self.pairs, strict=True)), list(zip(*self.anchors, strict=True))
-        kinds = (int, int, float, float, float, float, int, int)
-        arrays: dict[str, Any] = {n: np.array(c, k) for n, c, k in zip(_PAIR_ARRAYS, pairs, kinds, strict=False)}
-        kinds = (int, float, float, int, int)  # type: ignore[assignment]
-        arrays |= {n: np.array(c, k) for n, c, k in zip(_ANCHOR_ARRAYS, anchors, kinds, strict=False)}
-        if pairs:
-            arrays |= {"policy_P": list(pairs[8]), "source_P": list(pairs[9])}
-        return Votes(
-            self.texts,
-            np.array(self.prompt_ids, np.int64),
-            axes=list(self.axes),
-            annotators=list(self.annotators) or [""],
-            rankings=self.rankings,
-            **arrays,
-        )
-
-    def _answer(self, row: Mapping[str, Any], text: str) -> int:
-        key = identity((row["prompt"], text))
-        if key not in self.answers:
-            self.answers[key] = len(self.texts)
-            self.texts.append((row["prompt"], text))
-            self.prompt_ids.append(row["prompt_id"])
-        return self.answers[key]
-
-    def _axis(self, name: str) -> int:
-        return self.axes.setdefault(name, len(self.axes))
-
-    def _annotator(self, row: Mapping[str, Any]) -> int:
-        return self.annotators.setdefault(row.get("annotator") or "", len(self.annotators))
-
-
-def identity(answer: Answer) -> str:
-    """Two answers are one where prompt and text are the same."""
-    return json.dumps(answer, sort_keys=True)
 
 
 def texts_of(answers: Sequence[Answer]) -> list[str]:

@@ -1,0 +1,119 @@
+"""How long from cached features to a refreshed reward model.
+
+    python -m benchmarks.refit_speed [--pairs 5000] [--base DIRECTORY]
+
+Runs the recipe reward_model itself on a snapshot of so many pairs of HH-RLHF helpful, judged by 40 annotators, and
+500 held-out ones: reading the snapshot and the cache, annotators' weights, projection, head with evidence and
+covariance, temperature, all evaluations, learning curve, artifact. Only the start of the process and its imports are
+not counted. The cache is filled beforehand: with hidden states of the right shape that are drawn, where it does not
+hold the answer already, because what a refit costs depends on how many there are and not on what they say. The
+accuracy it prints is therefore no measure of the reward model (benchmarks.reward_accuracy is one). Prints one JSON
+line last; the bar is 5 s on 2 cores.
+"""
+
+import argparse
+import gzip
+import json
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.reward_accuracy import _prepare
+from training.recipes.features import SHARD_ANSWERS, FeatureReader, _key
+from training.recipes.policies import base_sha256
+from training.recipes.reward_model import Config, reward_model
+from training.recipes.run import Run
+from training.recipes.votes import Votes
+
+HELD_OUT, ANNOTATORS, ROUNDS, BAR_SECONDS = 500, 40, 5, 5.0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Seconds from cached features to a refreshed reward model")
+    parser.add_argument("--pairs", type=int, default=5000)
+    parser.add_argument("--base", type=Path, default=None, help="a prepared base model; Gemma 3 270M when absent")
+    arguments = parser.parse_args()
+    data = Path(os.environ.get("ACCORD_REFERENCE_DATA", "../shared/data")) / "hh_helpful_train.jsonl.gz"
+    if not data.exists():
+        sys.exit(f"There is no {data}; set ACCORD_REFERENCE_DATA to the folder with the reference data.")
+    base = arguments.base or _prepare(Path(os.environ.get("ACCORD_DATA_DIR", "var")) / "benchmarks" / "base")
+    with tempfile.TemporaryDirectory() as directory:
+        work = Path(directory)
+        write_snapshot(work, data, arguments.pairs)
+        fill_cache(base, work / "features", work)
+        seconds, stages, result = [], [], {}
+        for number in range(ROUNDS):
+            started = time.monotonic()
+            run = Run(work / f"run{number}")
+            config = Config(
+                base_dir=str(base),
+                snapshot_dir=str(work),
+                base_sha256=base_sha256(base, "0" * 64),
+                feature_dir=str(work / "features"),
+            )
+            reward_model(run, config)
+            seconds.append(time.monotonic() - started)
+            result = json.loads((run.directory / "result.json").read_text())
+            stages.append({line.get("stage"): line["seconds"] for line in run.read_metrics()})
+    found: dict[str, Any] = {
+        "benchmark": "refit_speed",
+        "pairs": arguments.pairs,
+        "answers": result["figures"]["answers"],
+        "seconds": round(float(np.median(seconds)), 2),
+        "all_seconds": [round(s, 2) for s in seconds],
+        "stages_of_the_last": stages[-1],
+        "cores": os.cpu_count(),
+        "load": [round(load, 1) for load in os.getloadavg()],
+        "bar_seconds": BAR_SECONDS,
+        "reached": bool(np.median(seconds) <= BAR_SECONDS),
+    }
+    print(json.dumps(found))
+
+
+def write_snapshot(directory: Path, data: Path, pairs: int) -> None:
+    with gzip.open(data, "rt", encoding="utf-8") as file:
+        rows = [json.loads(line) for line in file]
+    chance = np.random.default_rng(0)
+    picked = chance.permutation(len(rows))[: pairs + HELD_OUT]
+    if len(picked) < pairs + HELD_OUT:
+        sys.exit(f"{data} has {len(rows)} pairs; ask for {len(rows) - HELD_OUT} at most.")
+    for name, part in (("train", picked[:pairs]), ("held_out", picked[pairs:])):
+        with (directory / f"{name}.jsonl").open("w") as out:
+            for number in part:
+                row, swap = rows[number], bool(chance.random() < 0.5)
+                sides = (row["rejected"], row["chosen"]) if swap else (row["chosen"], row["rejected"])
+                judged = {
+                    "prompt_id": int(number),
+                    "prompt": row["prompt"],
+                    "response_a": sides[0],
+                    "response_b": sides[1],
+                    "choice": "b" if swap else "a",
+                    "strength": int(chance.integers(1, 4)),
+                    "annotator": f"annotator-{chance.integers(ANNOTATORS)}",
+                    "item_id": int(number),
+                }
+                out.write(json.dumps(judged) + "\n")
+
+
+def fill_cache(base: Path, cache: Path, snapshot: Path) -> None:
+    """Shards as the reader itself writes them, also of what was cut."""
+    reader = FeatureReader(base, cache)
+    chance = np.random.default_rng(0)
+    answers = [a for part in ("train", "held_out") for a in Votes.from_snapshot(snapshot, part).answers]
+    keys = {_key(answer): answer for answer in answers}
+    print(f"{len(keys)} answers are put into the cache", file=sys.stderr, flush=True)
+    reader.count_cut(list(keys.values()))
+    for key in keys:
+        reader._known[key] = chance.standard_normal(reader.hidden_size, dtype=np.float32)
+    listed = list(keys)
+    for start in range(0, len(listed), SHARD_ANSWERS):
+        reader._write_shard(listed[start : start + SHARD_ANSWERS])
+
+
+if __name__ == "__main__":
+    main()

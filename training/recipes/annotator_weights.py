@@ -1,0 +1,151 @@
+# ruff: noqa: N815 - shapes stand in the names
+"""How much an annotator's votes weigh, by their agreement with a reward model that has seen none of them.
+
+The annotators are dealt into folds; a head fitted to everybody else's votes says of each vote of a fold how likely it
+was. An annotator of competence k says "the first" with the chance sigmoid(k d), d being the calibrated difference:
+k = 1 is what the crowd does on average, 0 chance, -1 the contrary. How competence is spread over the crowd is estimated
+from all of them (nonparametric empirical Bayes: EM over a grid, Laird, JASA 73, 1978), and gives each annotator the
+posterior chance of k <= 0.
+
+Everybody weighs exactly 1, but for those whose posterior says that they do no better than chance: as many, from the
+surest on, as keep the mean chance of a mistake among them at 5 % (the Bayesian false discovery rate; Efron, Large-Scale
+Inference, 2010, chapter 5). So of those who are weighed down one in twenty is expected not to deserve it, in an honest
+crowd nobody is, and with few votes nobody is. The weight is the posterior mean of max(k, 0), and never below a
+twentieth: nothing is dropped, and result.json lists everybody.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from training.recipes.calibration import fit_temperature
+from training.recipes.intervals import Floats
+from training.recipes.reward_head import fit_targets
+from training.recipes.reward_targets import head_targets
+from training.recipes.uncertainty import deviations
+from training.recipes.votes import OVERALL, Votes
+
+ERROR_RATE, LEAST_WEIGHT = 0.05, 0.05
+FOLDS, ROUNDS = 5, 2
+COMPETENCE_G = np.array([-1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0])
+_EM_STEPS = 500
+_PSEUDO = 1.0  # annotators of competence 1 that are added to the crowd, so that three people do not define one
+
+
+@dataclass(frozen=True)
+class AnnotatorWeights:
+    """One entry an annotator, in the order of `Votes.annotators`."""
+
+    weights: Floats  # 1, or less
+    competence: Floats  # posterior mean
+    no_better_than_chance: Floats  # posterior chance
+    votes: Floats  # that preferred one of two answers, and could be held against the model
+    agreement: Floats  # share of them that prefer what the model does; nan without any
+    expected: Floats  # the share that would if the annotator were like the crowd
+
+    def as_rows(self, annotators: list[str]) -> list[dict[str, Any]]:
+        """For result.json."""
+        return [
+            {
+                "annotator": name,
+                "weight": round(float(self.weights[a]), 4),
+                "competence": round(float(self.competence[a]), 4),
+                "no_better_than_chance": round(float(self.no_better_than_chance[a]), 6),
+                "votes": int(self.votes[a]),
+                "agreement": round(float(self.agreement[a]), 4) if self.votes[a] else None,
+                "expected_agreement": round(float(self.expected[a]), 4) if self.votes[a] else None,
+            }
+            for a, name in enumerate(annotators)
+        ]
+
+
+def weigh_annotators(phi_A_K: Floats, groups_K: np.ndarray, votes: Votes) -> AnnotatorWeights:
+    """Weights from the overall verdicts on pairs; whoever gave none weighs 1.
+
+    Args:
+        phi_A_K: features of the votes' answers.
+        groups_K: their prior groups.
+    """
+    count = len(votes.annotators)
+    pairs = votes.on_axis(OVERALL).only_pairs()
+    pairs = pairs.keep(pairs.first_P != pairs.second_P)
+    decided = pairs.keep(pairs.win_P != pairs.lose_P)
+    found = _nobody(count)
+    if count < 2 or not len(decided):
+        return found
+    # The prior's scales once, from everybody: they hardly depend on a fold, and are most of the work.
+    precisions = fit_targets(head_targets(phi_A_K, pairs), groups_K).precisions
+    for _ in range(ROUNDS):
+        # In the second round whoever is weighed down no longer teaches the model that judges the others.
+        weighted = pairs.weighted(found.weights)
+        difference_P = _cross_fitted(phi_A_K, groups_K, weighted, decided, precisions)
+        found = _judge(difference_P, decided, count)
+    return found
+
+
+def _nobody(count: int) -> AnnotatorWeights:
+    ones, none = np.ones(count), np.zeros(count)
+    return AnnotatorWeights(ones, ones, none, none, none + np.nan, none + np.nan)
+
+
+def _cross_fitted(
+    phi_A_K: Floats, groups_K: np.ndarray, pairs: Votes, decided: Votes, precisions: tuple[float, ...]
+) -> Floats:
+    """The calibrated difference of each decided pair under a head that has not seen its annotator's votes."""
+    folds = min(FOLDS, len(pairs.annotators))
+    fold_of = np.random.default_rng(0).permutation(len(pairs.annotators)) % folds
+    x_P_K = phi_A_K[decided.first_P] - phi_A_K[decided.second_P]
+    mean_P, sd_P = np.zeros(len(decided)), np.zeros(len(decided))
+    for fold in range(folds):
+        own_P = fold_of[decided.annotator_P] == fold
+        others = pairs.keep(fold_of[pairs.annotator_P] != fold)
+        if not own_P.any() or not len(others):
+            continue
+        head = fit_targets(head_targets(phi_A_K, others), groups_K, precisions=precisions)
+        mean_P[own_P] = x_P_K[own_P] @ head.weights
+        sd_P[own_P] = deviations(x_P_K[own_P], head.covariance)
+    temperature = fit_temperature(mean_P, sd_P, decided.win_P, decided.tie_P)
+    return mean_P / np.sqrt(temperature**2 + np.pi * sd_P**2 / 8)
+
+
+def _judge(difference_P: Floats, decided: Votes, count: int) -> AnnotatorWeights:
+    """Each annotator's posterior over the grid of competences, and what follows from it."""
+    toward_P = np.where(decided.win_P > decided.lose_P, difference_P, -difference_P)
+    log_p_P_G = -np.logaddexp(0.0, -toward_P[:, None] * COMPETENCE_G)
+    log_p_N_G = np.zeros((count, len(COMPETENCE_G)))
+    np.add.at(log_p_N_G, decided.annotator_P, log_p_P_G)
+    said_N = np.bincount(decided.annotator_P, minlength=count).astype(np.float64)
+    posterior_N_G = _posterior(log_p_N_G[said_N > 0])
+    everyone_N_G = np.zeros((count, len(COMPETENCE_G)))
+    everyone_N_G[:, COMPETENCE_G == 1.0] = 1.0
+    everyone_N_G[said_N > 0] = posterior_N_G
+
+    chance_N = everyone_N_G[:, COMPETENCE_G <= 0].sum(1)
+    order = np.argsort(-chance_N, kind="stable")
+    mistakes = np.cumsum(1 - chance_N[order]) / np.arange(1, count + 1)
+    weighed_down = order[: int((mistakes <= ERROR_RATE).sum())]  # the running mean only grows
+    weights = np.ones(count)
+    useful_N = everyone_N_G @ np.maximum(COMPETENCE_G, 0.0)
+    weights[weighed_down] = np.clip(useful_N[weighed_down], LEAST_WEIGHT, 1.0)
+
+    likely_P = 1 / (1 + np.exp(-np.abs(difference_P)))
+    with np.errstate(invalid="ignore"):
+        agreement_N = np.bincount(decided.annotator_P, 0.5 + 0.5 * np.sign(toward_P), minlength=count) / said_N
+        expected_N = np.bincount(decided.annotator_P, likely_P, minlength=count) / said_N
+    return AnnotatorWeights(weights, everyone_N_G @ COMPETENCE_G, chance_N, said_N, agreement_N, expected_N)
+
+
+def _posterior(log_p_N_G: Floats) -> Floats:
+    """Over the grid, a row an annotator, with the crowd's spread of competence estimated from all rows."""
+    share_G = np.full(len(COMPETENCE_G), 1 / len(COMPETENCE_G))
+    likelihood_N_G = np.exp(log_p_N_G - log_p_N_G.max(1, keepdims=True))
+    for _ in range(_EM_STEPS):
+        posterior_N_G = likelihood_N_G * share_G
+        posterior_N_G /= posterior_N_G.sum(1, keepdims=True)
+        new_G = posterior_N_G.sum(0) + _PSEUDO * (COMPETENCE_G == 1.0)
+        new_G /= new_G.sum()
+        if np.abs(new_G - share_G).max() < 1e-7:
+            break
+        share_G = new_G
+    return posterior_N_G
