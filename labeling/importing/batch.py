@@ -17,7 +17,17 @@ from accounts.errors import Conflict
 from labeling.importing.copying import Sender, TableRows, cell, json_of, json_text, table_rows
 from labeling.importing.records import Record
 from labeling.importing.verdicts import keep_verdicts
-from labeling.models import Item, ItemKind, ItemResponse, Project, Prompt, Response, ResponseOrigin, SelectionPolicy
+from labeling.models import (
+    ACTIVE_POLICIES,
+    Item,
+    ItemKind,
+    ItemResponse,
+    Project,
+    Prompt,
+    Response,
+    ResponseOrigin,
+    SelectionPolicy,
+)
 from labeling.services.items import draw_overlap, response_key
 
 _TABLES = [model._meta.db_table for model in (Prompt, Response, Item, ItemResponse)]
@@ -198,8 +208,11 @@ class BatchWriter:
             ),
         )
         item_ids = self._take(Item, len(pairs)) if pairs else []
-        is_random = project.selection_policy == SelectionPolicy.RANDOM
-        rest = f"f\t{cell(project.selection_policy)}\t1\t{moment}"
+        policy = project.selection_policy
+        if policy in ACTIVE_POLICIES:
+            policy = SelectionPolicy.RANDOM  # until the reward model has seen them
+        is_random = policy == SelectionPolicy.RANDOM
+        rest = f"f\t{cell(policy)}\t1\t{moment}"
         plain = f"{project.overlap}\t{project.overlap}\t{rest}"
 
         def slots() -> str:

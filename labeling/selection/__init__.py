@@ -1,7 +1,8 @@
 """Selection policies: which sets of responses become items, and in what order they are judged.
 
 A policy is a function from candidates to places. A file here with a `POLICY` is one; nothing else lists them. Scores
-that a policy needs arrive with the candidates, never by an import.
+that a policy needs arrive with the candidates, never by an import: who refits the reward model works out what each
+item is worth, and labeling orders by that column.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ class Candidate:
 
     response_ids: tuple[int, ...]
     characters: tuple[int, ...]  # length of each response
+    score: float | None = None  # what the last refit of the reward model made of it; None before the first
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,7 @@ class Place:
     candidate: Candidate
     priority: float  # higher comes first
     propensity: float  # with what probability the policy chose it among the candidates
+    policy: str | None = None  # what really placed it, where that is another than the one that was asked
 
 
 # (candidates of one prompt, how many are wanted, chance) -> the chosen ones, at most so many.
@@ -39,6 +42,17 @@ class Policy:
     word: str
     about: str
     choose: Choose
+
+
+def by_score(candidates: Sequence[Candidate], wanted: int, chance: Random) -> list[Place]:
+    """The highest score first, between 1 and 0; what has none yet is placed at random, and says so."""
+    scored = sorted((each for each in candidates if each.score is not None), key=lambda each: -(each.score or 0.0))
+    best = scored[:wanted]
+    places = [Place(candidate, 1 - (rank + 0.5) / len(best), 1.0) for rank, candidate in enumerate(best)]
+    others = [candidate for candidate in candidates if candidate.score is None]
+    count = min(wanted - len(best), len(others))
+    drawn = chance.sample(others, count)
+    return places + [Place(candidate, chance.random(), count / len(others), "random") for candidate in drawn]
 
 
 @cache

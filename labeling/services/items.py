@@ -128,7 +128,7 @@ def _fill(project: Project, prompts: Sequence[Prompt], rules: ItemRules, policy:
             items.append(
                 Item(
                     project=project, prompt=prompt, kind=rules.kind, priority=place.priority, overlap=overlap,
-                    open_slots=overlap, policy=policy.name, propensity=place.propensity,
+                    open_slots=overlap, policy=place.policy or policy.name, propensity=place.propensity,
                     response_key=response_key(place.candidate.response_ids),
                     requires=required_tags(prompt.metadata) if rules.require_from_metadata else [],
                 )

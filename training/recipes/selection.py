@@ -1,0 +1,193 @@
+# ruff: noqa: N815 - shapes stand in the names
+"""The order in which open comparisons are judged, after the head was refitted.
+
+Every item is in one of two arms, once and for ever, by a hash of its id: moving items when something was learnt would
+make the random arm a chosen one.
+
+- The random arm, 10 to 20 % of the items, is judged in an order that is random too. What it says of accuracy,
+  agreement and calibration holds for all items, and against it the active arm's saving is measured.
+- The active arm starts with a batch that one of `POLICIES` chose; the rest follows at random, behind it.
+
+Both arms are mixed evenly along the queue, so that any first so many items hold the random arm's share. Before the
+first head there is nothing to choose by, and all are random.
+
+"soft4", the default, chooses among four times as many candidates as it takes, drawn at random. Choosing among all
+finds the odd ones: the longest answers, the strangest texts, the pairs on which people disagree.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from training.recipes.intervals import Floats
+from training.recipes.run import RecipeError
+from training.recipes.selection_rules import Gain, Near, State, bald, d_optimal, greedy, uncertainty, v_optimal
+
+RANDOM = "random"
+RANDOM_SHARE = 0.15
+
+
+@dataclass(frozen=True)
+class Policy:
+    gain: Gain
+    times: int | None = None  # chooses among so many times the batch, drawn at random; None: among all
+
+
+POLICIES = {
+    "soft4": Policy(d_optimal, 4),
+    "d_optimal": Policy(d_optimal),
+    "bald": Policy(bald),
+    "uncertainty": Policy(uncertainty),
+    "v_optimal": Policy(v_optimal, 4),
+}
+
+
+@dataclass(frozen=True)
+class Belief:
+    """What a fitted head knows."""
+
+    weights_K: Floats
+    covariance_K_K: Floats
+
+
+@dataclass(frozen=True)
+class Order:
+    """Where each candidate stands, in the order in which they were given."""
+
+    priority_N: Floats  # in (0, 1), higher first, no two alike
+    policy_N: list[str]  # that of the arm; "random" for all before the first head
+    # With what probability the draws that lead to this place come out so: into the arm, and among the candidates.
+    # The choice among these is no draw: do not weight actively chosen labels by it, estimate from the random arm.
+    propensity_N: Floats
+    score_N: Floats  # the gain when it was chosen; nan for those that were not
+
+    @property
+    def rows(self) -> np.ndarray:
+        """Candidates, first to be judged first."""
+        return np.argsort(-self.priority_N)
+
+    def lines(self, item_ids: Sequence[int | str]) -> Iterator[dict[str, Any]]:
+        """One object an item, as the file of priorities holds them."""
+        columns = zip(item_ids, self.priority_N, self.policy_N, self.propensity_N, self.score_N, strict=True)
+        for item_id, priority, policy, propensity, score in columns:
+            yield {
+                "item_id": item_id,
+                "priority": float(priority),
+                "policy": policy,
+                "propensity": float(propensity),
+                "score": None if np.isnan(score) else float(score),
+            }
+
+
+def choose(
+    policy: str,
+    differences_N_K: Floats,
+    belief: Belief | None,
+    *,
+    item_ids: Sequence[int | str],
+    prompt_ids: Sequence[int | str],
+    batch: int,
+    seed: int,
+    served_M_K: Floats | None = None,
+    random_share: float = RANDOM_SHARE,
+    arm_seed: int = 0,
+) -> Order:
+    """Put the open items in order.
+
+    Args:
+        policy: a name in POLICIES, or "random".
+        differences_N_K: features of an item's first answer minus those of its second, as the head sees them.
+        belief: None before the first head.
+        batch: how many labels are expected before the next refit.
+        seed: of this refit: draws the candidates and the order behind the batch.
+        served_M_K: v_optimal alone: differences as they will be served; the candidates themselves when absent.
+        arm_seed: of the project. It must never change: it says which items are in the random arm.
+
+    Raises:
+        RecipeError: no such policy, arrays that do not belong together, or a share or batch out of its range.
+    """
+    count = len(differences_N_K)
+    if policy != RANDOM and policy not in POLICIES:
+        raise RecipeError(f"There is no selection policy {policy!r}; it is one of {', '.join([RANDOM, *POLICIES])}.")
+    if not len(item_ids) == len(prompt_ids) == count:
+        raise RecipeError("Each candidate needs its features, its item's id and its prompt's id.")
+    if not 0.1 <= random_share <= 0.2:
+        raise RecipeError(f"The random arm is 10 to 20 % of the items, not {random_share:.0%}.")
+    if batch < 1:
+        raise RecipeError("A batch holds at least one item.")
+    if not np.isfinite(differences_N_K).all():
+        raise RecipeError("A candidate's features are not finite numbers; read its answers again.")
+    if policy == RANDOM or belief is None:
+        place_N = np.array([_uniform(arm_seed, "order", item) for item in item_ids])
+        return Order(_spread(place_N), [RANDOM] * count, np.ones(count), np.full(count, np.nan))
+
+    is_random_N = np.array([in_random_arm(item, arm_seed, random_share) for item in item_ids], dtype=bool)
+    chance = np.random.default_rng(seed)
+    active = chance.permutation(np.flatnonzero(~is_random_N))
+    chosen, score_N, drawn = take_batch(
+        POLICIES[policy], differences_N_K, belief, prompt_ids, active, batch, served_M_K
+    )
+    behind = active[~np.isin(active, chosen)]
+
+    place_N = np.zeros(count)  # the lower, the sooner
+    place_N[np.concatenate([chosen, behind]).astype(int)] = _evenly(len(active))
+    own = np.flatnonzero(is_random_N)
+    order = np.argsort([_uniform(arm_seed, "order", item_ids[row]) for row in own])
+    place_N[own[order]] = _evenly(len(own))
+    propensity_N = np.where(is_random_N, random_share, 1 - random_share)
+    propensity_N[chosen] *= drawn
+    return Order(_spread(place_N), [RANDOM if r else policy for r in is_random_N], propensity_N, score_N)
+
+
+def in_random_arm(item_id: int | str, arm_seed: int, random_share: float = RANDOM_SHARE) -> bool:
+    """Decided by the item's id alone. A larger share adds items to the arm and moves none out of it."""
+    return _uniform(arm_seed, "arm", item_id) < random_share
+
+
+def take_batch(
+    policy: Policy,
+    differences_N_K: Floats,
+    belief: Belief,
+    prompt_ids: Sequence[int | str],
+    active: np.ndarray,
+    batch: int,
+    served_M_K: Floats | None,
+) -> tuple[np.ndarray, Floats, float]:
+    """The rows of `active`, in random order, that one batch takes, best first.
+
+    Returns:
+        Rows, every candidate's gain when it was chosen (nan for others), and the probability of being looked at.
+    """
+    candidates = active if policy.times is None else active[: policy.times * batch]
+    state = State.start(
+        differences_N_K[candidates],
+        belief.weights_K,
+        belief.covariance_K_K,
+        differences_N_K if served_M_K is None else served_M_K,
+    )
+    near = Near(state.differences_N_K, np.array([str(prompt_ids[row]) for row in candidates]), batch)
+    rows, gains = greedy(state, policy.gain, near, min(batch, len(candidates)))
+    score_N = np.full(len(differences_N_K), np.nan)
+    chosen = candidates[np.array(rows, dtype=int)]
+    score_N[chosen] = gains
+    return chosen, score_N, len(candidates) / max(1, len(active))
+
+
+def _uniform(seed: int, what: str, item_id: int | str) -> float:
+    """In [0, 1), the same for ever."""
+    digest = hashlib.sha256(f"{seed}\0{what}\0{item_id}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64
+
+
+def _evenly(count: int) -> Floats:
+    return (np.arange(count) + 0.5) / max(1, count)
+
+
+def _spread(place_N: Floats) -> Floats:
+    """Priorities with the same order in even steps; of equal places the earlier row comes first."""
+    priority_N = np.zeros(len(place_N))
+    priority_N[np.argsort(place_N, kind="stable")] = 1 - _evenly(len(place_N))
+    return priority_N
