@@ -69,6 +69,7 @@ class Contender:
     times: list[float] = field(default_factory=list)
     paced: list[float] = field(default_factory=list)
     spent: dict[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
 
 
 def take_turns(contenders: dict[str, Contender], seconds: float, *, pause: float) -> dict[str, dict[str, Any]]:
@@ -76,18 +77,20 @@ def take_turns(contenders: dict[str, Contender], seconds: float, *, pause: float
     for _ in range(ROUNDS):
         for contender in contenders.values():
             contender.paced += run(contender.cycles, seconds / ROUNDS, pause=pause)
-            before = cpu_seconds()
+            before, began = cpu_seconds(), time.perf_counter()
             contender.times += run(contender.cycles, seconds / ROUNDS)
+            # With the cycles that were under way when the time was over.
+            contender.seconds += time.perf_counter() - began
             for who, now in cpu_seconds().items():
                 contender.spent[who] = contender.spent.get(who, 0) + now - before[who]
-    return {name: figures_of(contender, seconds) for name, contender in contenders.items()}
+    return {name: figures_of(contender) for name, contender in contenders.items()}
 
 
-def figures_of(contender: Contender, seconds: float) -> dict[str, Any]:
+def figures_of(contender: Contender) -> dict[str, Any]:
     times, paced = sorted(contender.times), sorted(contender.paced)
     spent = {who: round(total / len(times) * 1000, 2) for who, total in contender.spent.items()}
     return {
-        "cycles_per_second": round(len(times) / seconds, 1),
+        "cycles_per_second": round(len(times) / contender.seconds, 1),
         "p50_ms": round(times[len(times) // 2], 1),
         "p95_ms": round(times[int(len(times) * 0.95)], 1),
         "paced_p50_ms": round(paced[len(paced) // 2], 1),

@@ -6,6 +6,7 @@ page's policy runs no inline script. Images are named, not loaded: an annotator'
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 import nh3
 from django.utils.html import escape, format_html
@@ -25,6 +26,7 @@ MAX_MARKDOWN_CHARACTERS = 24_000
 MAX_MARKS_A_BLOCK = 1_000
 MAX_CODE_CHARACTERS = 20_000
 MAX_NESTING = 50
+MAX_KEPT_CHARACTERS = 4_000
 _MARKS = re.compile(r"[\[\]*_`<~!&|$]")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 
@@ -87,6 +89,16 @@ def make_visible(text: str) -> str:
 
 def render(text: str) -> SafeString:
     """The text as a `.prose` block."""
+    return _render_kept(text) if len(text) <= MAX_KEPT_CHARACTERS else _render(text)
+
+
+# Guidelines, a prompt with several items, an answer that several people judge within minutes.
+@lru_cache(maxsize=500)
+def _render_kept(text: str) -> SafeString:
+    return _render(text)
+
+
+def _render(text: str) -> SafeString:
     text = make_visible(text)
     tokens = None if is_too_much(text) else _PARSER.parse(text)
     # What is nested deeper than the parser goes it leaves out; nobody may judge an answer with a part missing.
