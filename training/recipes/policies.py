@@ -44,9 +44,11 @@ def load_tokenizer(base_dir: Path) -> Any:
     return AutoTokenizer.from_pretrained(base_dir, padding_side="left")
 
 
-def load_base(base_dir: Path) -> PreTrainedModel:
+def load_base(base_dir: Path, *, dtype: torch.dtype | None = None) -> PreTrainedModel:
     """The base model, on the device, for scoring (evaluation mode).
 
+    Args:
+        dtype: `working_dtype` when absent. To convert a loaded model is not the same: its buffers were rounded.
     Raises:
         RecipeError: no model directory, or one whose weights are pickles.
     """
@@ -54,7 +56,9 @@ def load_base(base_dir: Path) -> PreTrainedModel:
         raise RecipeError(f"There is no base model in {base_dir}; run prepare_base first.")
     check_model_directory(base_dir)
     os.environ["HF_HUB_OFFLINE"] = "1"
-    model: Any = AutoModelForCausalLM.from_pretrained(base_dir, dtype=working_dtype(base_dir), use_safetensors=True)
+    model: Any = AutoModelForCausalLM.from_pretrained(
+        base_dir, dtype=dtype or working_dtype(base_dir), use_safetensors=True
+    )
     # Generation multiplies the last column of its prompts, a strided view, by the output layer; torch then copies that
     # layer for every row (hundreds of megabytes each). A contiguous input makes it one plain matrix product.
     model.get_output_embeddings().register_forward_pre_hook(lambda _, inputs: (inputs[0].contiguous(),))

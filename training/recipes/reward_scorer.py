@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from training.recipes.features import Floats32
 from training.recipes.policies import device, load_base, load_tokenizer
-from training.recipes.reward import Projection
+from training.recipes.projection import Projection
 from training.recipes.reward_data import Row, TokenizedAnswers, lay_out, rows_of_answers
 from training.recipes.run import RecipeError
 from training.recipes.shared_prefix import Pool, answer_states, share_prefixes
@@ -99,17 +99,13 @@ class Scorer(nn.Module):
         Raises:
             RecipeError: no base model, or one whose layers cannot share a prompt.
         """
-        body: Any = load_base(base_dir).base_model
-        if dtype is not None:
-            body = body.to(dtype)
+        body: Any = load_base(base_dir, dtype=torch.float32 if shape.method == "full" else dtype).base_model
         if shape.layers is not None:
             body.layers = body.layers[: shape.layers]  # the ones above are not computed at all
             body.config.num_hidden_layers = shape.layers
             body.norm = nn.Identity()
         share_prefixes(body)
-        if shape.method == "full":
-            body = body.float()
-        else:
+        if shape.method == "lora":
             body.requires_grad_(False)
             linear = [name for name, module in body.named_modules() if isinstance(module, nn.Linear)]
             settings = LoraConfig(r=shape.rank, lora_alpha=2 * shape.rank, target_modules=linear)

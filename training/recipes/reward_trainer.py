@@ -173,8 +173,8 @@ def descend(
     steps = schedule(pairs, batch_pairs=settings.batch_pairs, epochs=settings.epochs, seed=settings.seed)
     head = list(scorer.head.parameters())
     body = [parameter for name, parameter in scorer.trained().items() if not name.startswith("head.")]
-    groups = [{"params": body, "lr": settings.learning_rate}, {"params": head, "lr": settings.head_learning_rate}]
-    peaks = [group["lr"] for group in groups]
+    peaks = [settings.learning_rate, settings.head_learning_rate]
+    groups = [{"params": part, "lr": peak} for part, peak in zip((body, head), peaks, strict=True)]
     model, optimizer = accelerator.prepare(scorer, torch.optim.AdamW(groups, weight_decay=0.0))
     state = TrainingState(run, accelerator, scorer.trained(), optimizer, _identity(scorer, pairs, settings))
     done, loss = state.load(), 0.0

@@ -1,0 +1,255 @@
+"""Is training and scoring over packed rows faster than TRL's RewardTrainer and than one pass an answer?
+
+    python -m benchmarks.reward_speed [--turns 8] [--pairs 8] [--prompts 6] [--base DIRECTORY] [--threads 1]
+
+Training: TRL takes a step, then this project's loop takes the same step, and so on: the same base model (float32), the
+same adapters (rank 8, every linear layer, the same first weights), the same head over the last token, optimizer,
+learning rate and pairs of HH-RLHF helpful, eight a step. The losses of the first steps must agree within 1e-5; later
+ones drift apart, because AdamW turns the last bits of a small gradient into steps of full size. The first step warms
+both up and is not timed.
+
+Scoring: 16 candidates a prompt in one packed row, against one forward pass a candidate through the untouched body, in
+turns, for random prompts of the same file.
+
+A ratio is of summed seconds; its interval is a bootstrap over turns. Prints one JSON line last.
+"""
+
+import argparse
+import gzip
+import json
+import os
+import random
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+os.environ |= {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "false"}
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from datasets import Dataset
+from peft import LoraConfig
+from transformers import AutoModelForSequenceClassification, TrainerCallback
+from trl import RewardConfig, RewardTrainer
+
+from training.recipes.intervals import cluster_bootstrap
+from training.recipes.policies import device, load_base, load_tokenizer
+from training.recipes.reward_data import TokenizedAnswers
+from training.recipes.reward_scorer import BodyShape, Scorer, score_answers, tokenize_for
+from training.recipes.reward_trainer import TrainSettings, take_step
+from training.recipes.votes import Votes
+
+RANK, LEARNING_RATE, CANDIDATES, COMPARED_STEPS = 8, 1e-4, 16, 3
+SHAPE = BodyShape(pool="last", rank=RANK)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Training and scoring speed of the reward model against TRL")
+    parser.add_argument("--turns", type=int, default=8, help="steps that are timed")
+    parser.add_argument("--pairs", type=int, default=8, help="a step")
+    parser.add_argument("--prompts", type=int, default=6, help="scored, 16 candidates each")
+    parser.add_argument("--base", type=Path, default=None, help="a prepared base model; Gemma 3 270M when absent")
+    parser.add_argument("--threads", type=int, default=None, help="of torch; its own choice when absent")
+    arguments = parser.parse_args()
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    data = Path(os.environ.get("ACCORD_REFERENCE_DATA", "../shared/data")) / "hh_helpful_train.jsonl.gz"
+    if not data.exists():
+        raise SystemExit(f"There is no {data}; set ACCORD_REFERENCE_DATA to the folder with the reference data.")
+    base = arguments.base or Path(os.environ.get("ACCORD_DATA_DIR", "var")) / "benchmarks" / "base" / "model"
+    with gzip.open(data, "rt", encoding="utf-8") as file:
+        rows = [json.loads(line) for line in file]
+    random.Random(0).shuffle(rows)
+    found = {"benchmark": "reward_speed", "device": str(device()), "threads": torch.get_num_threads()}
+    found |= {"training": compare_training(base, rows, arguments.turns, arguments.pairs)}
+    print(json.dumps(found), flush=True)
+    print(json.dumps(found | {"scoring": compare_scoring(base, rows, arguments.prompts)}))
+
+
+def compare_training(base: Path, rows: list[dict[str, Any]], turns: int, pairs: int) -> dict[str, Any]:
+    votes = Votes.from_rows(
+        {"prompt_id": n, "prompt": row["prompt"], "response_a": row["chosen"], "response_b": row["rejected"]}
+        | {"choice": "a"}
+        for n, row in enumerate(rows[: (turns + 1) * pairs])
+    )
+    tokens = tokenize_for(SHAPE, load_tokenizer(base), votes.answers)
+    with tempfile.TemporaryDirectory() as directory:
+        trainer = make_trl_trainer(base, votes, tokens, pairs, Path(directory))
+        turn = Turns(make_own_step(base, trainer, votes, tokens, pairs))
+        plain_loss = trainer.compute_loss
+
+        def noted_loss(*args: Any, **kwargs: Any) -> Any:
+            loss = plain_loss(*args, **kwargs)
+            turn.their_losses.append(float(loss.detach()))
+            return loss
+
+        trainer.compute_loss = noted_loss
+        trainer.add_callback(turn)
+        trainer.train()
+    apart = np.abs(np.subtract(turn.their_losses, turn.own_losses))
+    return {
+        "pairs_a_step": pairs,
+        "answer_tokens": round(float(np.mean([len(answer) for answer in tokens.answers])), 1),
+        "prompt_tokens": round(float(np.mean([len(prompt) for prompt in tokens.prompts])), 1),
+        "trl_pairs_a_second": round(pairs * turns / sum(turn.their_seconds[1:]), 3),
+        "own_pairs_a_second": round(pairs * turns / sum(turn.own_seconds[1:]), 3),
+        "ratio": ratio(turn.their_seconds[1:], turn.own_seconds[1:]),
+        "losses_apart": [float(f"{value:.2g}") for value in apart],
+        "losses_agree": bool((apart[:COMPARED_STEPS] <= 1e-5).all()),
+        "bar": 1.6,
+    }
+
+
+class Turns(TrainerCallback):
+    """Times each of TRL's steps, and after it takes and times the same step."""
+
+    def __init__(self, own_step: Callable[[int], float]) -> None:
+        self._own_step = own_step
+        self._started = 0.0
+        self.their_seconds: list[float] = []
+        self.own_seconds: list[float] = []
+        self.their_losses: list[float] = []
+        self.own_losses: list[float] = []
+
+    def on_step_begin(self, *_: Any, **__: Any) -> None:
+        self._started = _now()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.their_seconds.append(_now() - self._started)
+        started = _now()
+        self.own_losses.append(self._own_step(state.global_step - 1))
+        self.own_seconds.append(_now() - started)
+        step = f"step {state.global_step}: TRL {self.their_seconds[-1]:.1f} s, packed {self.own_seconds[-1]:.1f} s"
+        print(f"{step}; losses {self.their_losses[-1]:.7f}, {self.own_losses[-1]:.7f}", flush=True)
+
+
+def make_trl_trainer(base: Path, votes: Votes, tokens: TokenizedAnswers, pairs: int, directory: Path) -> Any:
+    """TRL's own trainer with its defaults, but for what has to be the same on both sides."""
+    model = AutoModelForSequenceClassification.from_pretrained(base, num_labels=1, dtype=torch.float32)
+
+    def text(answer: int) -> list[int]:
+        return tokens.prompts[tokens.prompt_A[answer]] + tokens.answers[answer]
+
+    data = [
+        {"chosen_ids": text(a), "rejected_ids": text(b)} for a, b in zip(votes.first_P, votes.second_P, strict=True)
+    ]
+    settings = RewardConfig(
+        output_dir=str(directory),
+        use_cpu=not torch.cuda.is_available(),
+        bf16=False,
+        gradient_checkpointing=False,
+        per_device_train_batch_size=pairs,
+        train_sampling_strategy="sequential",
+        num_train_epochs=1,
+        learning_rate=LEARNING_RATE,
+        lr_scheduler_type="constant",
+        max_grad_norm=1.0,
+        weight_decay=0.0,
+        save_strategy="no",
+        logging_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+    )
+    adapters = LoraConfig(
+        r=RANK,
+        lora_alpha=2 * RANK,
+        lora_dropout=0.0,
+        target_modules="all-linear",
+        task_type="SEQ_CLS",
+        modules_to_save=["score"],
+    )
+    return RewardTrainer(
+        model=model,
+        args=settings,
+        train_dataset=Dataset.from_list(data),
+        processing_class=load_tokenizer(base),
+        peft_config=adapters,
+    )
+
+
+def make_own_step(
+    base: Path, trainer: Any, votes: Votes, tokens: TokenizedAnswers, pairs: int
+) -> Callable[[int], float]:
+    """The recipe's step, from the same first weights as TRL's."""
+    scorer = Scorer.over(base, SHAPE, dtype=torch.float32)
+    theirs = dict(trainer.model.named_parameters())
+    with torch.no_grad():
+        for name, parameter in scorer.trained().items():
+            if name.startswith("body."):
+                parameter.copy_(theirs["base_model.model.model." + name.removeprefix("body.")])
+        scorer.head.weight_D.copy_(theirs["base_model.model.score.modules_to_save.default.weight"][0])
+    scorer.head.length_weight.requires_grad_(False)  # TRL's head does not know the length
+    # The same parameters, or clipping would clip something else.
+    assert sum(p.numel() for p in scorer.trained().values()) == sum(
+        p.numel() for p in theirs.values() if p.requires_grad
+    )
+    accelerator = Accelerator(cpu=not torch.cuda.is_available())
+    made = torch.optim.AdamW(scorer.trained().values(), lr=LEARNING_RATE, weight_decay=0.0)
+    model, optimizer = accelerator.prepare(scorer, made)
+    settings = TrainSettings(batch_pairs=pairs, row_tokens=10**6)
+    model.train()
+
+    def step(number: int) -> float:
+        rows = list(range(number * pairs, (number + 1) * pairs))
+        optimizer.zero_grad()
+        loss = take_step(accelerator, model, votes, tokens, rows, settings)
+        accelerator.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        return loss
+
+    return step
+
+
+def compare_scoring(base: Path, rows: list[dict[str, Any]], prompts: int) -> dict[str, Any]:
+    chance = random.Random(1)
+    tokenizer = load_tokenizer(base)
+    scorer = Scorer.over(base, SHAPE, dtype=torch.float32).eval()
+    torch.nn.init.normal_(scorer.head.weight_D, std=0.01, generator=torch.Generator(device()).manual_seed(0))
+    plain = load_base(base, dtype=torch.float32).base_model
+    one_by_one, packed, apart = [], [], []
+    for row in [rows[0], *rows[:prompts]]:  # the first one warms up
+        texts = [other["chosen"] for other in chance.sample(rows, CANDIDATES)]
+        tokens = tokenize_for(SHAPE, tokenizer, [(row["prompt"], text) for text in texts])
+        started = _now()
+        expected = [_score_alone(plain, scorer, tokens, answer) for answer in range(CANDIDATES)]
+        one_by_one.append(_now() - started)
+        started = _now()
+        found = score_answers(scorer, tokens, row_tokens=10**6)
+        packed.append(_now() - started)
+        apart.append(float(np.abs(found - np.array(expected)).max()))
+        print(f"16 candidates: one by one {one_by_one[-1]:.2f} s, packed {packed[-1]:.2f} s", flush=True)
+    return {
+        "candidates": CANDIDATES,
+        "one_by_one_prompts_a_second": round(prompts / sum(one_by_one[1:]), 3),
+        "packed_prompts_a_second": round(prompts / sum(packed[1:]), 3),
+        "ratio": ratio(one_by_one[1:], packed[1:]),
+        "scores_apart": float(f"{max(apart):.2g}"),
+        "bar": 2.0,
+    }
+
+
+@torch.no_grad()
+def _score_alone(plain: Any, scorer: Scorer, tokens: TokenizedAnswers, answer: int) -> float:
+    text = torch.tensor([tokens.prompts[tokens.prompt_A[answer]] + tokens.answers[answer]], device=device())
+    last_1_D = plain(input_ids=text, use_cache=False).last_hidden_state[:, -1]
+    return float(scorer.head(last_1_D, torch.zeros(1, device=device())))
+
+
+def ratio(theirs: list[float], own: list[float]) -> dict[str, float]:
+    """How many times as long theirs takes, with a 95 % interval over turns."""
+    first, second = np.array(theirs), np.array(own)
+    low, high = cluster_bootstrap(lambda turns: float(first[turns].sum() / second[turns].sum()), range(len(theirs)))
+    return {"value": round(float(first.sum() / second.sum()), 2), "low": round(low, 2), "high": round(high, 2)}
+
+
+def _now() -> float:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.monotonic()
+
+
+if __name__ == "__main__":
+    main()
