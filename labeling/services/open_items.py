@@ -7,9 +7,12 @@ from pathlib import Path
 from labeling.models import Project
 from labeling.services.json_rows import in_blocks, stream_json
 
-# Held-out prompts are left out: what is measured on them must not depend on a reward model. So is what users' feedback
-# made, which has a place of its own.
-_OPEN_ITEMS = """
+# Policies give places between 0 and 1, or fixed ones: another was given by a manager, and stays. So does the place of
+# what came from users' feedback.
+MAY_BE_MOVED = """(i.kind = 'comparison' AND i.open_slots > 0 AND i.policy <> 'feedback'
+    AND (i.priority BETWEEN 0 AND 1 OR i.policy IN ('in_order', 'length_balanced', 'fewest_judgements')))"""
+# Held-out prompts are left out: what is measured on them must not depend on a reward model.
+_OPEN_ITEMS = f"""
 SELECT json_build_object(
     'item_id', i.id, 'prompt_id', p.id, 'prompt', p.messages, 'response_a', a.text, 'response_b', b.text)
 FROM labeling_item i
@@ -18,9 +21,9 @@ JOIN labeling_itemresponse ia ON ia.item_id = i.id AND ia.position = 0
 JOIN labeling_response a ON a.id = ia.response_id
 JOIN labeling_itemresponse ib ON ib.item_id = i.id AND ib.position = 1
 JOIN labeling_response b ON b.id = ib.response_id
-WHERE i.project_id = %s AND i.kind = 'comparison' AND i.open_slots > 0 AND i.policy <> 'feedback' AND NOT p.held_out
+WHERE i.project_id = %s AND {MAY_BE_MOVED} AND NOT p.held_out
 ORDER BY i.id
-"""
+"""  # noqa: S608 - put together from this file's own text alone
 
 
 def write_open_items(*, project: Project, path: Path) -> int:

@@ -28,7 +28,7 @@ ACTS = [
     ("withdraw", "Withdraw", "Nobody gets it any more; what was judged of it stays."),
     ("put_back", "Put back", "A withdrawn item is given out again."),
     ("overlap", "People per item", "How many judge it; never fewer than have judged or hold it."),
-    ("priority", "Priority", "Higher comes first."),
+    ("priority", "Priority", "Higher comes first. Above 1 or below 0 it stays when places are worked out anew."),
 ]
 
 # What an act is made of besides the items. After a refusal it stands in the address, as "do_act" and so on.

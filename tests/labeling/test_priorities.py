@@ -10,7 +10,15 @@ from django.db import connection, transaction
 from accounts.permissions import Role
 from labeling.errors import BadRecipeFile
 from labeling.models import Assignment, Comparison, Item, Project, Prompt
-from labeling.services import import_records, lease_next, make_items, write_open_items, write_priorities
+from labeling.services import (
+    Order,
+    act_on_items,
+    import_records,
+    lease_next,
+    make_items,
+    write_open_items,
+    write_priorities,
+)
 from tests.cast import make_member
 from tests.labeling.conftest import judge, judge_next, pair_lines
 from tests.labeling.test_races import check_slots, together
@@ -248,3 +256,17 @@ def test_items_made_later_take_their_places_among_the_rewritten_ones(project, al
     old = {item.pk for item in train_items(project)[:10]}
     places = [place for place, pk in enumerate(order_of(project)) if pk in old]
     assert max(places) > 100, "they are not all in front of what came later"
+
+
+@pytest.mark.django_db
+def test_a_place_that_a_manager_gave_stays(project, alice, add_pairs, file, tmp_path):
+    add_pairs(12)
+    first, last, *others = train_items(project)
+    act_on_items(project=project, by=alice, order=Order("priority", ids=[first.pk], priority=5.0))
+    act_on_items(project=project, by=alice, order=Order("priority", ids=[last.pk], priority=-1.0))
+    assert write_open_items(project=project, path=tmp_path / "open_items.jsonl") == len(others)
+    write(file, [{"item_id": item.pk, "priority": 1.0} for item in (first, last, *others)])
+    told = write_priorities(project=project, path=file)
+    assert (told.written, told.closed, told.left) == (len(others), 2, 0)
+    order = order_of(project)
+    assert (order[0], order[-1]) == (first.pk, last.pk)

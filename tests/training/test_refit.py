@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db
 def active(judged_project, base) -> Project:
     """Judged, with a base model, and an order of items that follows the reward model."""
     judged_project.selection_policy = "soft4"
-    judged_project.save()
+    judged_project.save(update_fields=["selection_policy"])
     return judged_project
 
 
@@ -215,3 +215,34 @@ def test_a_worker_that_lost_the_run_moves_no_item(active, alice, tiny_model):
     assert list(Item.objects.order_by("pk").values_list("priority", flat=True)) == before
     services.finish_run(run=newer, exit_code=0)
     assert TrainingRun.objects.get().status == RunStatus.SUCCEEDED
+
+
+def test_the_list_of_runs_leaves_out_replaced_refits_until_asked(active, alice, client):
+    runs = []
+    for _ in range(3):
+        runs.append(services.start_refit(project=active, by=alice, why=""))
+        TrainingRun.objects.filter(pk=runs[-1].pk).update(status="succeeded", finished_at=active.created_at)
+    plain = services.create_run(project=active, by=alice, recipe="prepare_base")
+    bare = services.create_run(project=active, by=alice, recipe="reward_model")
+    assert set(TrainingRun.objects.refreshes()) == {plain, bare}
+    client.force_login(alice.user)
+    for address in (f"/projects/{active.pk}/runs/", "/runs/"):
+        page = client.get(address).content.decode()
+        assert [f"/runs/{run.pk}/" in page for run in (*runs, plain, bare)] == [False, False, True, True, True]
+        assert "2 earlier refits" in page
+        assert all(f"/runs/{run.pk}/" in client.get(f"{address}?all=1").content.decode() for run in runs)
+    assert "Reward model, refit" in client.get(f"/runs/{runs[2].pk}/").content.decode()
+
+
+def test_the_summary_tells_of_the_last_refit_and_the_next(active, alice, bob, client):
+    client.force_login(alice.user)
+    address = f"/projects/{active.pk}/runs/summary"
+    page = " ".join(client.get(address).content.decode().split())
+    assert "has not been fitted yet. The next refit is due, and starts by itself." in page
+    run = services.start_refit(project=active, by=alice, why="")
+    TrainingRun.objects.update(status="succeeded", finished_at=active.created_at)
+    judge_more(active, alice, bob, 3)
+    page = " ".join(client.get(address).content.decode().split())
+    assert f"/runs/{run.pk}/" in page
+    assert "3 of 20 new judgements until the next refit, which puts the open items" in page
+    assert "<table>" not in page, "a refit is no training of its own"

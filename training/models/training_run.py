@@ -3,7 +3,7 @@ from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from accounts.models import Organisation
 from accounts.scoping import OrganisationQuerySet
@@ -40,9 +40,16 @@ class TrainingRunQuerySet(OrganisationQuerySet["TrainingRun"]):
         """Of the reward model's fast path, by itself."""
         return self.filter(recipe=Recipe.REWARD_MODEL, config__method=FEATURES, chain_id=None)
 
+    def replaced_refits(self) -> Self:
+        """Succeeded, and followed by another refit of the project: there may be hundreds."""
+        later = TrainingRun.objects.refits().filter(project=OuterRef("project"), pk__gt=OuterRef("pk"))
+        return self.refits().filter(Exists(later), status=RunStatus.SUCCEEDED)
+
     def refreshes(self) -> Self:
         """Part of a whole refresh, or whatever else takes its time."""
-        return self.exclude(recipe=Recipe.REWARD_MODEL, config__method=FEATURES, chain_id=None)
+        # Not exclude(): a run whose config names no method would be neither.
+        other_method = Q(config__method__isnull=True) | ~Q(config__method=FEATURES)
+        return self.filter(~Q(recipe=Recipe.REWARD_MODEL) | Q(chain_id__isnull=False) | other_method)
 
 
 class TrainingRun(models.Model):
@@ -116,6 +123,11 @@ class TrainingRun(models.Model):
     def is_refit(self) -> bool:
         """A matter of seconds: it has a queue of its own, and does not wait behind hours of training."""
         return self.recipe == Recipe.REWARD_MODEL and self.config.get("method") == FEATURES and self.chain_id is None
+
+    @property
+    def name(self) -> str:
+        """What pages call it."""
+        return "Reward model, refit" if self.is_refit else Recipe(self.recipe).label
 
     @property
     def may_be_resumed(self) -> bool:

@@ -27,7 +27,7 @@ from training.wording import list_figures, say_figures
 @require_safe
 @requires(Permission.VIEW_RUNS)
 def run_list(request: MemberRequest, project_id: int | None = None) -> HttpResponse:
-    """The organisation's runs, or one project's, newest first."""
+    """The organisation's runs, or one project's, newest first; replaced refits when all are asked for."""
     return _list(request, project_id)
 
 
@@ -38,6 +38,12 @@ def _list(request: MemberRequest, project_id: int | None, form: FineTuneForm | N
         context["project"] = get_object_or_404(Project.objects.for_member(request.member), pk=project_id)
         runs = runs.filter(project_id=project_id)
         context["fine_tune_form"] = form or FineTuneForm()
+    replaced = runs.replaced_refits()
+    if "all" in request.GET:
+        context["query"] = "all=1"
+    else:
+        context["replaced"] = replaced.count()
+        runs = runs.exclude(pk__in=replaced.values("pk"))
     context["page"] = page_of(runs, before=request.GET.get("before"))
     return render(request, "training/run_list.html", context, status=422 if form else 200)
 
