@@ -2,6 +2,7 @@ from django.urls import URLPattern, URLResolver, path
 
 from labeling.views import (
     browse,
+    contradictions,
     design,
     desk,
     exports,
@@ -33,6 +34,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("projects/<int:project_id>/prompts/", browse.prompts, name="project-prompts"),
     path("projects/<int:project_id>/prompts/<int:prompt_id>/", browse.prompt, name="project-prompt"),
     path("projects/<int:project_id>/items/", items.items, name="project-items"),
+    path("projects/<int:project_id>/contradictions/", contradictions.contradictions, name="contradictions"),
+    path("projects/<int:project_id>/contradictions/ask/", contradictions.second_opinion, name="second-opinion"),
     path("projects/<int:project_id>/items/make/", items.make_items, name="project-make-items"),
     path("projects/<int:project_id>/items/act/", items.act, name="items-act"),
     path("projects/<int:project_id>/items/undo/<int:action_id>/", items.undo, name="items-undo"),

@@ -39,6 +39,8 @@ def _learning_curve(curves: Curves) -> list[Chart]:
     found = {name.removeprefix(LEARNING): points for name, points in curves.items() if name.startswith(LEARNING)}
     if len(found.get("accuracy", [])) < 2:
         return []
+    if "arm" in found:
+        return _arms(found)
     low, high = dict(found["accuracy_low"]), dict(found["accuracy_high"])
     series = [
         {
@@ -49,6 +51,18 @@ def _learning_curve(curves: Curves) -> list[Chart]:
     ]
     title = "Held-out judgements it agrees with, by how many it learnt from"
     return [Chart(title, "share that agrees", series, x_label="judgements learnt from")]
+
+
+def _arms(found: Curves) -> list[Chart]:
+    """Accuracy by labels, of items drawn at random (0) and of those that the reward model chose (1)."""
+    columns = [found[name] for name in ("arm", "labels", "accuracy", "accuracy_low", "accuracy_high")]
+    rows = [[value for _, value in row] for row in zip(*columns, strict=False)]
+    series = [
+        {"name": name, "points": sorted(tuple(row[1:]) for row in rows if row[0] == arm)}
+        for arm, name in ((1.0, "Chosen by the reward model"), (0.0, "Drawn at random"))
+    ]
+    title = "Held-out accuracy by number of labels"
+    return [Chart(title, "share that agrees", [one for one in series if one["points"]], x_label="labels learnt from")]
 
 
 def _chart(name: str, points: list[tuple[float, float]]) -> Chart:

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from training.views import runs, sampling, summary
+from training.views import learning, runs, sampling, summary
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("runs/", runs.run_list, name="run-list"),
@@ -13,6 +13,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("runs/<int:run_id>/retry", runs.run_retry, name="run-retry"),
     path("projects/<int:project_id>/runs/", runs.run_list, name="run-list"),
     path("projects/<int:project_id>/runs/summary", summary.run_summary, name="run-summary"),
+    path("projects/<int:project_id>/runs/time-to-model", learning.time_to_model_part, name="time-to-model"),
+    path("projects/<int:project_id>/runs/arms", learning.arms_part, name="arms"),
     path("projects/<int:project_id>/runs/start", runs.run_start, name="run-start"),
     path("projects/<int:project_id>/runs/fine-tune", runs.run_fine_tune, name="run-fine-tune"),
     path("projects/<int:project_id>/sampling/progress", sampling.sampling_progress, name="sampling-progress"),

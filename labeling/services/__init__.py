@@ -3,6 +3,7 @@
 from labeling.services.agreement import AgreementFigures, PairAgreement, measure_agreement
 from labeling.services.annotators import pause_annotator, profile_of, set_preferences, set_tags
 from labeling.services.bulk_actions import Order, act_on_items, carry_on, carry_on_unfinished, undo_action
+from labeling.services.contradictions import ask_second_opinion, store_contradictions
 from labeling.services.expiry import expire_leases
 from labeling.services.exports import iter_export
 from labeling.services.figures import ProjectFigures, project_figures
@@ -47,6 +48,7 @@ __all__ = [
     "ProjectWarning",
     "act_on_items",
     "archive_project",
+    "ask_second_opinion",
     "carry_on",
     "carry_on_unfinished",
     "change_overlap",
@@ -93,6 +95,7 @@ __all__ = [
     "set_preferences",
     "set_tags",
     "skip_assignment",
+    "store_contradictions",
     "store_response",
     "submit_and_offer",
     "submit_comparison",

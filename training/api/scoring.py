@@ -52,9 +52,7 @@ class PairScoreSerializer(serializers.Serializer[Any]):
     response_b = AnswerScoreSerializer()
     difference = serializers.FloatField()
     difference_sd = serializers.FloatField()
-    probability_a = serializers.FloatField(
-        help_text="Calibrated: the share of votes for it, a tie half for each."
-    )
+    probability_a = serializers.FloatField(help_text="Calibrated: the share of votes for it, a tie half for each.")
 
 
 class ListScoreSerializer(serializers.Serializer[Any]):

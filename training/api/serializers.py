@@ -1,9 +1,13 @@
 """What the API takes and gives."""
 
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.strict import StrictSerializer
 from training.models import Recipe, SamplingJob, TrainingRun
+from training.services.time_to_model import STAGES, StageTimes
 
 
 class NewRunSerializer(StrictSerializer):
@@ -51,3 +55,25 @@ class SamplingJobSerializer(serializers.ModelSerializer[SamplingJob]):
             "failed", "total", "error", "next_attempt_at", "created_at", "finished_at",
         )  # fmt: skip
         read_only_fields = fields
+
+
+class PercentilesSerializer(serializers.Serializer[Any]):
+    p50 = serializers.FloatField(allow_null=True)
+    p90 = serializers.FloatField(allow_null=True)
+    p99 = serializers.FloatField(allow_null=True)
+
+
+class StageTimesSerializer(serializers.Serializer[Any]):
+    stage = serializers.ChoiceField(choices=list(STAGES))
+    arrived = serializers.IntegerField()
+    waiting = serializers.IntegerField()
+    seconds = serializers.SerializerMethodField()
+
+    @extend_schema_field(PercentilesSerializer)
+    def get_seconds(self, stage: StageTimes) -> dict[str, float | None]:
+        return {f"p{percentile}": seconds for percentile, seconds in stage.seconds.items()}
+
+
+class TimeToModelSerializer(serializers.Serializer[Any]):
+    judgements = serializers.IntegerField()
+    stages = StageTimesSerializer(many=True)

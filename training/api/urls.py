@@ -11,5 +11,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("runs/<int:run_id>/retry", views.RunRetry.as_view(), name="api-run-retry"),
     path("versions/<int:version_id>/score", scoring.VersionScore.as_view(), name="api-version-score"),
     path("versions/<int:version_id>/score/<int:job_id>", scoring.VersionScores.as_view(), name="api-version-scores"),
+    path("projects/<int:project_id>/time-to-model", views.ProjectTimeToModel.as_view(), name="api-time-to-model"),
     path("projects/<int:project_id>/sample", views.ProjectSample.as_view(), name="api-project-sample"),
 ]

@@ -21,8 +21,10 @@ from training.api.serializers import (
     NewSamplingSerializer,
     RunSerializer,
     SamplingJobSerializer,
+    TimeToModelSerializer,
 )
 from training.models import SamplingJob, TrainingRun
+from training.services.time_to_model import time_to_model
 
 PAGING = [
     OpenApiParameter("project", OpenApiTypes.INT, description="Only those of this project."),
@@ -117,3 +119,16 @@ class ProjectSample(APIView):
             given["version"] = get_object_or_404(versions, pk=given["version"])
         job = services.start_sampling(project=project, by=member, **given)
         return Response(SamplingJobSerializer(job).data, status=202)
+
+
+class ProjectTimeToModel(APIView):
+    required_permission = Permission.VIEW_RUNS
+
+    @extend_schema(operation_id="projects_time_to_model", responses=TimeToModelSerializer)
+    def get(self, request: Request, project_id: int) -> Response:
+        """How long judgements take into a snapshot, a reward model, a policy, and to users: percentiles in seconds.
+
+        What has not arrived is reckoned as still under way; a percentile that nothing is known of is null.
+        """
+        project = get_object_or_404(Project.objects.for_member(member_of(request)), pk=project_id)
+        return Response(TimeToModelSerializer(time_to_model(project)).data)

@@ -84,7 +84,7 @@ def _checked(pairs: list[dict[str, Any]], lists: list[dict[str, Any]]) -> dict[s
         raise Invalid("There is nothing to score. Send pairs, or lists of responses.", fields={"pairs": "Send some."})
     if count > MAX_ANSWERS:
         raise Invalid(f"{count} answers are too many for one call. Send at most {MAX_ANSWERS} at a time.")
-    request = {
+    request: dict[str, list[dict[str, Any]]] = {
         "pairs": [
             {
                 "prompt": _prompt(pair["prompt"], f"pair {number}"),

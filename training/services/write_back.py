@@ -1,4 +1,4 @@
-"""What a refit says about items goes back to labeling."""
+"""What a refit says about items and judgements goes back to labeling."""
 
 from contextlib import suppress
 from dataclasses import asdict
@@ -7,14 +7,14 @@ from typing import Any
 
 from django.utils.timezone import now
 
-from labeling.services import write_priorities
+from labeling.services import store_contradictions, write_priorities
 from training.errors import BadResult, IllegalMove
 from training.models import RunStatus, TrainingRun
 from training.services.build_config import OPEN_ITEMS
 
 
 def write_back(run: TrainingRun, result: dict[str, Any]) -> None:
-    """Rewrite the places of open items as the recipe's file of priorities says; `result` learns what became of them.
+    """Rewrite the places of open items, and list what contradicts, as the recipe's files say; `result` learns of it.
 
     Before the run is called a success, and to be done twice without harm: a worker that dies in between leaves a run
     that is taken up again, and its recipe finds its result.
@@ -27,11 +27,14 @@ def write_back(run: TrainingRun, result: dict[str, Any]) -> None:
         _beat(run)
         told = write_priorities(project=run.project, path=path, between=lambda: _beat(run))
         result["priorities_written"] = asdict(told)
+    if path := _file(run, result, "contradictions"):
+        _beat(run)
+        result["contradictions_kept"] = store_contradictions(project=run.project, path=path)
 
 
 def forget_files(run: TrainingRun, result: dict[str, Any]) -> None:
     """What was only on its way: a project's open items, a copy a refit, would fill the disk."""
-    for path in [run.directory / OPEN_ITEMS, _file(run, result, "priorities")]:
+    for path in [run.directory / OPEN_ITEMS, *(_file(run, result, name) for name in ("priorities", "contradictions"))]:
         if path:
             with suppress(OSError):
                 path.unlink(missing_ok=True)
