@@ -13,8 +13,8 @@ from training.models import RunStatus, TrainingRun
 RANDOM, ACTIVE = "random", "active"
 # In figures, which are numbers alone, 0 is random and 1 active.
 NAMES: dict[Any, str] = {RANDOM: RANDOM, 0: RANDOM, ACTIVE: ACTIVE, 1: ACTIVE}
-# Below these a curve would be noise with a line through it.
-MIN_LABELS, MIN_HELD_OUT = 32, 30
+# An arm is drawn from 16 labels on, and two points make a line; fewer held-out ones would give bands from 0 to 1.
+MIN_LABELS, MIN_HELD_OUT = 17, 10
 
 _COUNTS = """
 SELECT count(*) FILTER (WHERE NOT p.held_out AND i.policy = %(random)s),
