@@ -1,5 +1,6 @@
 """Which comparisons come next: the rules against naive loops, the random arm, and what is refused."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -21,7 +22,9 @@ def chance():
 @pytest.fixture
 def belief(chance):
     root = chance.normal(size=(K, K))
-    return Belief(chance.normal(size=K), root @ root.T / K)
+    precision_K = np.full(K, 0.01)
+    covariance = np.linalg.inv(np.linalg.inv(root @ root.T / K) + np.diag(precision_K))
+    return Belief(chance.normal(size=K), covariance, precision_K, np.array([0] * (K - 1) + [1]))
 
 
 def order_of(policy, differences, belief, **more):
@@ -99,6 +102,17 @@ def test_a_batch_holds_no_near_duplicates_and_nothing_that_teaches_nothing(polic
     assert (np.abs(unit @ unit.T) - np.eye(len(unit))).max() < SAME_DIRECTION
 
 
+def test_a_group_that_the_evidence_has_given_up_is_looked_at_all_the_same(chance):
+    x = chance.normal(size=(500, K))
+    precision = np.array([4096.0] * (K - 1) + [0.5])  # nothing but the last feature seems to matter
+    sure = Belief(np.zeros(K), np.diag(1 / precision), precision, np.array([0] * (K - 1) + [1]))
+    wide = sure.open_minded(x)
+    share_of_margin = np.einsum("nk,kl,nl->n", x[:, :-1], wide[:-1, :-1], x[:, :-1]).mean()
+    assert share_of_margin == pytest.approx(1.0)
+    assert wide[-1, -1] == pytest.approx(2.0)  # wide enough: left as it was
+    np.testing.assert_array_equal(sure.precision_K, precision)
+
+
 def test_one_prompt_does_not_fill_a_batch(chance, belief):
     x = chance.normal(size=(400, K))
     x[:100] *= 10
@@ -132,7 +146,7 @@ def test_any_first_so_many_items_hold_the_random_arms_share(chance, belief):
 def test_refits_move_no_item_between_the_arms_and_leave_the_random_arm_in_its_order(chance, belief):
     x = chance.normal(size=(500, K))
     first = order_of("soft4", x, belief, seed=1)
-    other = Belief(-belief.weights_K, belief.covariance_K_K * 3)
+    other = dataclasses.replace(belief, weights_K=-belief.weights_K, covariance_K_K=belief.covariance_K_K / 3)
     left = np.flatnonzero(chance.random(500) < 0.7)  # the others were judged meanwhile
     second = order_of("d_optimal", x[left], other, seed=2, item_ids=left.tolist(), prompt_ids=left.tolist())
     assert [first.policy_N[row] == "random" for row in left] == [name == "random" for name in second.policy_N]

@@ -34,6 +34,7 @@ RANDOM_SHARE = 0.15
 class Policy:
     gain: Gain
     times: int | None = None  # chooses among so many times the batch, drawn at random; None: among all
+    open_minded: bool = False  # does not trust the evidence that a group of features is of no use
 
 
 POLICIES = {
@@ -41,7 +42,7 @@ POLICIES = {
     "d_optimal": Policy(d_optimal),
     "bald": Policy(bald),
     "uncertainty": Policy(uncertainty),
-    "v_optimal": Policy(v_optimal, 4),
+    "v_optimal": Policy(v_optimal, open_minded=True),
 }
 
 
@@ -51,6 +52,23 @@ class Belief:
 
     weights_K: Floats
     covariance_K_K: Floats
+    precision_K: Floats | None = None  # of its prior: part of what the covariance is the inverse of
+    groups_K: np.ndarray | None = None  # the prior's groups, 0, 1, ...
+
+    def open_minded(self, differences_N_K: Floats) -> Floats:
+        """The covariance, shape (K, K), under a prior by which each group moves a margin by a variance of 1 or more.
+
+        From a few dozen labels the evidence often says that a group does not matter. A choice that believes it buys
+        nothing that could show the contrary. Of a head whose prior is not known it is the head's own.
+        """
+        if self.precision_K is None or self.groups_K is None:
+            return self.covariance_K_K
+        wide_K = self.precision_K.copy()
+        for group in np.unique(self.groups_K):
+            own = self.groups_K == group
+            wide_K[own] = np.minimum(wide_K[own], (differences_N_K[:, own] ** 2).sum(1).mean())
+        precision_K_K = np.linalg.inv(self.covariance_K_K) + np.diag(wide_K - self.precision_K)
+        return np.asarray(np.linalg.inv(precision_K_K), dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -135,7 +153,7 @@ def choose(
     place_N = np.zeros(count)  # the lower, the sooner
     place_N[np.concatenate([chosen, behind]).astype(int)] = _evenly(len(active))
     own = np.flatnonzero(is_random_N)
-    order = np.argsort([_uniform(arm_seed, "order", item_ids[row]) for row in own])
+    order = np.argsort([_uniform(arm_seed, "order", item_ids[int(row)]) for row in own])
     place_N[own[order]] = _evenly(len(own))
     propensity_N = np.where(is_random_N, random_share, 1 - random_share)
     propensity_N[chosen] *= drawn
@@ -151,7 +169,7 @@ def take_batch(
     policy: Policy,
     differences_N_K: Floats,
     belief: Belief,
-    prompt_ids: Sequence[int | str],
+    prompt_ids: Sequence[int | str] | np.ndarray,
     active: np.ndarray,
     batch: int,
     served_M_K: Floats | None,
@@ -162,10 +180,13 @@ def take_batch(
         Rows, every candidate's gain when it was chosen (nan for others), and the probability of being looked at.
     """
     candidates = active if policy.times is None else active[: policy.times * batch]
+    covariance_K_K = belief.covariance_K_K
+    if policy.open_minded and len(active):
+        covariance_K_K = belief.open_minded(differences_N_K[active])
     state = State.start(
         differences_N_K[candidates],
         belief.weights_K,
-        belief.covariance_K_K,
+        covariance_K_K,
         differences_N_K if served_M_K is None else served_M_K,
     )
     near = Near(state.differences_N_K, np.array([str(prompt_ids[row]) for row in candidates]), batch)
