@@ -1,7 +1,8 @@
 """What the base model makes of an answer: its hidden states, averaged over the answer's tokens.
 
-The body is frozen and the output layer is never called, so this is one forward pass an answer; and an answer that
-was seen once is read from disk afterwards. That is what makes a refreshed reward model a matter of seconds.
+The body is frozen and the output layer is never called, so this is one forward pass, in which a prompt is read once
+for all its answers; and an answer that was seen once is read from disk afterwards. That is what makes a refreshed
+reward model a matter of seconds.
 """
 
 import hashlib
@@ -9,8 +10,10 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +23,14 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 from transformers import AutoConfig
 
-from training.recipes.conversations import Messages, batches_by_length, prompt_tokens, response_tokens
+from training.recipes.conversations import Messages, prompt_tokens, response_tokens
 from training.recipes.model_directory import check_model_directory, hash_directory
 from training.recipes.policies import device, load_base, load_tokenizer
 from training.recipes.run import RecipeError
+from training.recipes.shared_prefix import Group, answer_states, pack, share_prefixes
 
 Answer = tuple[Messages, str]  # a prompt and a response to it
+TokenPair = tuple[list[int], list[int]]  # prompt and response
 Floats32 = np.ndarray[tuple[int, int], np.dtype[np.float32]]
 
 PROMPT_TOKENS, RESPONSE_TOKENS = 256, 256
@@ -43,7 +48,7 @@ class FeatureReader:
         if not base_dir.is_dir():
             raise RecipeError(f"There is no base model in {base_dir}; run prepare_base first.")
         check_model_directory(base_dir)
-        self._base_dir = base_dir
+        self.base_dir = base_dir
         self._loaded_body: Any = None
         os.environ["HF_HUB_OFFLINE"] = "1"
         config = AutoConfig.from_pretrained(base_dir).get_text_config()
@@ -68,14 +73,13 @@ class FeatureReader:
             {key: answer for key, answer in zip(keys, answers, strict=True) if key not in self._known}.items()
         )
         tokens = [self._tokenize(key, answer) for key, answer in unknown]
-        lengths = [len(prompt) + len(response) for prompt, response in tokens]
         fresh: list[str] = []
         done, seen, started = 0, 0, time.monotonic()
-        for batch in batches_by_length(lengths, tokens=BATCH_TOKENS):
+        for batch, size in _rows_by_prompt(tokens):
             for index, features in zip(batch, self._forward([tokens[i] for i in batch]), strict=True):
                 self._known[unknown[index][0]] = features
                 fresh.append(unknown[index][0])
-            done, seen = done + len(batch), seen + sum(lengths[i] for i in batch)
+            done, seen = done + len(batch), seen + size
             if progress:
                 progress(done, len(unknown), seen / (time.monotonic() - started))
             if len(fresh) >= SHARD_ANSWERS or done == len(unknown):
@@ -83,17 +87,21 @@ class FeatureReader:
                 fresh = []
         return np.stack([self._known[key] for key in keys])
 
+    def knows(self, answer: Answer) -> bool:
+        """Whether it was read before: then reading it takes no time."""
+        return _key(answer) in self._known
+
     @cached_property
     def tokenizer_sha256(self) -> str:
         """Two bases with the same one read a text as the same tokens."""
-        path = self._base_dir / "tokenizer.json"
+        path = self.base_dir / "tokenizer.json"
         content = path.read_bytes() if path.is_file() else self._tokenizer.backend_tokenizer.to_str().encode()
         return hashlib.sha256(content).hexdigest()
 
     @cached_property
     def _tokenizer(self) -> Any:
         """Loaded when there is a text to read, as the body is: with 262,144 words it takes seconds."""
-        return load_tokenizer(self._base_dir)
+        return load_tokenizer(self.base_dir)
 
     def count_cut(self, answers: Sequence[Answer]) -> dict[str, int]:
         """How many texts are longer than what is read of them: a prompt loses its beginning, an answer its end."""
@@ -115,17 +123,25 @@ class FeatureReader:
     def _body(self) -> Any:
         """Loaded when the first answer is read that is not known: a refit on known answers does without."""
         if self._loaded_body is None:
-            model: Any = load_base(self._base_dir)
+            model: Any = load_base(self.base_dir)
             body = model.base_model
             body.layers = body.layers[: self.layers]  # the ones above are not computed at all
             body.config.num_hidden_layers = self.layers
             body.norm = torch.nn.Identity()
             del model.lm_head
+            self._shares = share_prefixes(body, refuse=False)
             self._loaded_body = body
         return self._loaded_body
 
     @torch.inference_mode()
-    def _forward(self, batch: list[tuple[list[int], list[int]]]) -> np.ndarray:
+    def _forward(self, batch: list[TokenPair]) -> np.ndarray:
+        body = self._body
+        if not self._shares:
+            return self._forward_padded(batch)
+        groups = [Group(prompt, [text for _, text in same]) for prompt, same in groupby(batch, key=itemgetter(0))]
+        return answer_states(body, pack(groups, device=device())).cpu().numpy()
+
+    def _forward_padded(self, batch: list[TokenPair]) -> np.ndarray:
         width = max(len(prompt) + len(response) for prompt, response in batch)
         tokens_B_T = torch.zeros((len(batch), width), dtype=torch.long)
         mask_B_T, answer_B_T = torch.zeros_like(tokens_B_T), torch.zeros((len(batch), width), dtype=torch.float32)
@@ -158,6 +174,21 @@ class FeatureReader:
         about = {"keys": json.dumps(keys), "cut": "".join(str(self._cut[key]) for key in keys)}
         save_file({"features": features}, partial, metadata=about)
         os.replace(partial, self._cache / f"{name}.safetensors")
+
+
+def _rows_by_prompt(tokens: list[TokenPair]) -> Iterator[tuple[list[int], int]]:
+    """Indices in rows of at most BATCH_TOKENS, the answers to a prompt behind each other, and each row's tokens."""
+    row: list[int] = []
+    size = 0
+    for index in sorted(range(len(tokens)), key=lambda n: tokens[n][0]):
+        prompt, response = tokens[index]
+        needed = len(response) + (0 if row and tokens[row[-1]][0] == prompt else len(prompt))
+        if row and size + needed > BATCH_TOKENS:
+            yield row, size
+            row, size, needed = [], 0, len(response) + len(prompt)
+        row, size = [*row, index], size + needed
+    if row:
+        yield row, size
 
 
 def _key(answer: Answer) -> str:

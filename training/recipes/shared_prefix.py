@@ -15,6 +15,7 @@ A layer's sliding window is counted in positions, so that an answer far down the
 The gradient of a prompt is that of all its answers together, and is taken back through the body once.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -86,19 +87,19 @@ def pack(groups: Sequence[Group], *, device: torch.device | str = "cpu") -> Pack
     return Packed(rows[0], rows[1], rows[2], rows[3], shape)
 
 
-def share_prefixes(body: nn.Module) -> None:
+def share_prefixes(body: nn.Module, *, refuse: bool = True) -> bool:
     """Let a transformers body (the model without its output layer) take packed rows, and nothing else from now on.
 
+    Whether it can is tried out: a body whose layers mix tokens outside of attention, or take no attention function,
+    does not come out the same.
+
     Raises:
-        RecipeError: a packed row comes out different from the separate texts on this architecture, because its layers
-            mix tokens outside of attention or take no attention function.
+        RecipeError: it cannot. With `refuse` off the body stays as it is and the answer is False.
     """
     config: Any = body.config
-    if getattr(config, "attention_dropout", 0.0):
-        config.attention_dropout = 0.0
+    usual, was_training = config._attn_implementation, body.training
     trial = Group([1, 2, 3], [[4, 5], [6]])
     packed = pack([trial, trial], device=next(body.parameters()).device)
-    was_training = body.training
     body.eval()
     with torch.no_grad():
         texts = [torch.tensor([trial.prompt + answer], device=packed.tokens_T.device) for answer in trial.answers]
@@ -106,12 +107,18 @@ def share_prefixes(body: nn.Module) -> None:
         config._attn_implementation = ATTENTION
         try:
             together = answer_states(body, packed, pool="last")[:2]
-        except (KeyError, TypeError, ValueError) as problem:
-            raise RecipeError(f"The answers of this base model cannot share a prompt: {problem}.") from problem
+            apart = float((together - alone).abs().max() / alone.abs().max())
+        except (KeyError, TypeError, ValueError):
+            apart = math.inf
     body.train(was_training)
-    exact = next(body.parameters()).dtype == torch.float32
-    if not torch.allclose(together, alone, rtol=0, atol=float(alone.abs().max()) * (1e-4 if exact else 0.05)):
-        raise RecipeError(f"The answers of a {config.model_type} model cannot share a prompt; use another base model.")
+    if shares := apart < (1e-4 if next(body.parameters()).dtype == torch.float32 else 0.05):
+        if getattr(config, "attention_dropout", 0.0):
+            config.attention_dropout = 0.0
+    else:
+        config._attn_implementation = usual
+        if refuse:
+            raise RecipeError(f"The answers of a {config.model_type} model cannot share a prompt; use another base.")
+    return shares
 
 
 def answer_states(body: nn.Module, packed: Packed, *, pool: Pool = "mean") -> Tensor:
