@@ -16,3 +16,5 @@ import os
 # spin. On two processors that an engine or another program shares, spinning makes every small matrix product take 3
 # ms.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# And numpy's BLAS, which cannot be told to sleep: its products here are small.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from training.recipes.intervals import Floats, cluster_bootstrap, evaluation, mean_interval
+from training.recipes.intervals import Floats, evaluation, mean_interval, resampled_sums
 from training.recipes.projection import log_lengths
 from training.recipes.reward import RewardModel
 from training.recipes.votes import OVERALL, Answer, Votes, texts_of
@@ -77,22 +77,27 @@ def report_bias(model: RewardModel, votes: Votes) -> list[dict[str, Any]]:
 def _explained(
     metric: str, x_P_T: Floats, delta_P: Floats, prompts: list[int], detail: dict[str, Any]
 ) -> dict[str, Any]:
-    value = _share(x_P_T, delta_P)
-    interval = cluster_bootstrap(lambda rows: _share(x_P_T[rows], delta_P[rows]), prompts, draws=DRAWS)
-    return evaluation(metric, value, interval, len(delta_P), detail)
+    both_P_U = np.column_stack([x_P_T, delta_P])
+    products_P_UU = (both_P_U[:, :, None] * both_P_U[:, None, :]).reshape(len(delta_P), -1)
+    value = float(_shares(products_P_UU.sum(0, keepdims=True))[0])
+    low, high = np.quantile(_shares(resampled_sums(products_P_UU, prompts, draws=DRAWS)), [0.025, 0.975])
+    return evaluation(metric, value, (float(low), float(high)), len(delta_P), detail)
 
 
-def _share(x_P_T: Floats, delta_P: Floats) -> float:
-    """Explained share of the sum of squares. Through the origin: swapping the two answers must change nothing."""
-    total = float(delta_P @ delta_P)
-    if total == 0:
-        return 0.0
-    weights, *_ = np.linalg.lstsq(x_P_T, delta_P, rcond=None)
-    left = delta_P - x_P_T @ weights
-    return float(np.clip(1 - left @ left / total, 0.0, 1.0))
+def _shares(products_B_UU: Floats) -> Floats:
+    """Explained share of the sum of squares, of each row of summed products of the traits and, last, the difference.
+
+    Through the origin: swapping the two answers must change nothing.
+    """
+    size = round(products_B_UU.shape[1] ** 0.5)
+    gram_B_U_U = products_B_UU.reshape(-1, size, size)
+    inner, cross, total = gram_B_U_U[:, :-1, :-1], gram_B_U_U[:, :-1, -1], gram_B_U_U[:, -1, -1]
+    explained = np.einsum("bt,bts,bs->b", cross, np.linalg.pinv(inner, hermitian=True), cross)
+    shares: Floats = np.clip(explained / np.where(total > 0, total, 1.0), 0.0, 1.0)
+    return shares
 
 
 def _correlation(x_P: Floats, y_P: Floats) -> float:
-    """Through the origin, as `_share` has it."""
+    """Through the origin, as `_shares` has it."""
     scale = float(np.sqrt((x_P @ x_P) * (y_P @ y_P)))
     return round(float(x_P @ y_P) / scale, 4) if scale else 0.0

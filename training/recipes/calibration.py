@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from training.recipes.intervals import Floats, evaluation, expected_calibration_error
+from training.recipes.intervals import Floats, evaluation, expected_calibration_error, resampled_sums
 from training.recipes.uncertainty import expected_share, verdicts
 
 BINS, DRAWS, FOLDS = 10, 1000, 5
@@ -76,10 +76,7 @@ def measure_calibration(share_N: Floats, outcome_N: Floats, prompts_N: Sequence[
         ]
     )
     # Clusters add up: a resample is a weighted sum of what each prompt contributes, also to the bins of the error.
-    sums_C_M = _sum_by(np.hstack([costs_N_4, _gaps(share_N, outcome_N)]), prompts_N)
-    count = len(sums_C_M)
-    weights_B_C = np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), size=DRAWS)
-    drawn_B_M = weights_B_C @ sums_C_M
+    drawn_B_M = resampled_sums(np.hstack([costs_N_4, _gaps(share_N, outcome_N)]), prompts_N, draws=DRAWS)
     drawn_B_M /= drawn_B_M[:, 3:4]
     values = (costs_N_4[:, :3].mean(0), np.quantile(drawn_B_M[:, :3], [0.025, 0.975], axis=0))
     found = {
@@ -132,14 +129,6 @@ def _gaps(share_N: Floats, outcome_N: Floats) -> Floats:
     gap = confidence - np.where(flipped, 1 - outcome_N, outcome_N)
     place = np.minimum(((confidence - 0.5) * 2 * BINS).astype(int), BINS - 1)
     return np.where(place[:, None] == np.arange(BINS), gap[:, None], 0.0)
-
-
-def _sum_by(values_N_M: Floats, clusters_N: Sequence[Hashable]) -> Floats:
-    numbers: dict[Hashable, int] = {}
-    place = np.array([numbers.setdefault(cluster, len(numbers)) for cluster in clusters_N])
-    sums = np.zeros((len(numbers), values_N_M.shape[1]))
-    np.add.at(sums, place, values_N_M)
-    return sums
 
 
 def _figure(value: float, low: float, high: float) -> dict[str, float]:

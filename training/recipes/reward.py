@@ -1,3 +1,4 @@
+# ruff: noqa: N815 - shapes stand in the names
 """A reward model: how good people would find an answer, with mean 0 and deviation 1 on the training answers.
 
 On disk: reward_model.safetensors and reward_model.json. The body is the base model, which whoever loads it supplies.
@@ -17,6 +18,7 @@ from training.recipes.features import Answer, FeatureReader
 from training.recipes.intervals import Floats
 from training.recipes.projection import COMPONENTS, LENGTH, TEXT, Projection, log_lengths
 from training.recipes.reward_head import Head, fit_targets
+from training.recipes.reward_scorer import TRAINED_BODY, BodyReader
 from training.recipes.reward_targets import head_targets
 from training.recipes.run import RecipeError
 from training.recipes.targets import Strength
@@ -24,8 +26,26 @@ from training.recipes.uncertainty import deviations, expected_share
 from training.recipes.votes import OVERALL, Votes, texts_of
 
 __all__ = ["COMPONENTS", "LENGTH", "TEXT", "Projection", "RewardModel", "log_lengths"]
+Reader = FeatureReader | BodyReader
 WEIGHTS, SETTINGS = "reward_model.safetensors", "reward_model.json"
 FORMAT = 2  # 1 had no covariance, temperature, tie width nor axes
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What the heads of one set of answers stand on: computed once, however many are fitted."""
+
+    projection: Projection
+    phi_A_K: Floats  # of the votes' answers
+
+    @classmethod
+    def of(cls, reader: Reader, votes: Votes, *, progress: Callable[[int, int, float], None] | None = None) -> "Basis":
+        """Raises RecipeError when there are no answers."""
+        if not votes.answers:
+            raise RecipeError("There are no judgements to learn from; collect some comparisons first.")
+        hidden, texts = reader.read(votes.answers, progress=progress), texts_of(votes.answers)
+        projection = Projection.fit(hidden, texts)
+        return cls(projection, projection(hidden, texts))
 
 
 @dataclass(frozen=True)
@@ -36,7 +56,7 @@ class RewardModel:
     weights: Floats  # (K,)
     center: float
     spread: float
-    reader: FeatureReader
+    reader: Reader
     covariance: Floats | None = None  # (K, K), of `weights`; None: a model from before it was kept
     tie_width: float = 0.0
     temperature: float = 1.0  # log odds are divided by it
@@ -45,12 +65,13 @@ class RewardModel:
     @classmethod
     def fit(
         cls,
-        reader: FeatureReader,
+        reader: Reader,
         votes: Votes,
         *,
         axis_weights: Mapping[str, float] | None = None,
         form: Strength = "scaled",
         remove_length: bool = False,
+        basis: Basis | None = None,
         progress: Callable[[int, int, float], None] | None = None,
     ) -> tuple["RewardModel", dict[str, float]]:
         """Fit projection and a head an axis on all that was said; also returns the fit's figures.
@@ -59,15 +80,12 @@ class RewardModel:
             axis_weights: what each axis' score counts in the reward; the overall verdict alone when absent.
             form: what the strength of a preference does.
             remove_length: take out of the score what goes along with length.
+            basis: of the same answers, where it is there already.
         Raises:
             RecipeError: there is nothing to learn from, or a weight for an axis that nobody judged.
         """
-        if not votes.answers:
-            raise RecipeError("There are no judgements to learn from; collect some comparisons first.")
-        hidden = reader.read(votes.answers, progress=progress)
-        texts = texts_of(votes.answers)
-        projection = Projection.fit(hidden, texts)
-        phi_A_K = projection(hidden, texts)
+        basis = basis or Basis.of(reader, votes, progress=progress)
+        projection, phi_A_K = basis.projection, basis.phi_A_K
         heads: dict[str, Head] = {}
         for axis, name in enumerate(votes.axes):
             said = head_targets(phi_A_K, votes.on_axis(axis), form=form)
@@ -185,7 +203,9 @@ class RewardModel:
                 "Restore it from a backup, or train it again."
             )
         tensors = {name: tensor.astype(np.float64) for name, tensor in load_file(directory / WEIGHTS).items()}
-        reader = FeatureReader(base) if isinstance(base, Path) else base
+        reader: Reader = FeatureReader(base) if isinstance(base, Path) else base
+        if (directory / TRAINED_BODY).is_file():
+            reader = BodyReader.load(directory, reader.base_dir)
         if settings["layers"] != reader.layers or tensors["mean"].shape[0] != reader.hidden_size:
             raise RecipeError(f"The reward model in {directory} belongs to another base model.")
         tokenizer, own = settings.get("tokenizer_sha256"), getattr(reader, "tokenizer_sha256", None)

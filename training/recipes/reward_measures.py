@@ -10,7 +10,7 @@ from training.recipes.calibration import (
     measure_calibration,
     slice_evaluations,
 )
-from training.recipes.intervals import Floats, cluster_bootstrap, evaluation, mean_interval
+from training.recipes.intervals import Floats, cluster_mean_interval, evaluation, mean_interval
 from training.recipes.projection import log_lengths
 from training.recipes.reward import RewardModel
 from training.recipes.uncertainty import deviations
@@ -59,7 +59,7 @@ def measure_accuracy(model: RewardModel, train: Votes, held_out: Votes) -> list[
     longer_wins = np.sign(log_ratio(taught) @ (taught.win_P - 0.5)) or 1.0
     baseline = _right(longer_wins * log_ratio(decided), decided.win_P)
     ids, n = decided.prompt_ids_P.tolist(), len(decided)
-    over = cluster_bootstrap(lambda rows: float((right - baseline)[rows].mean()), ids)
+    over = cluster_mean_interval(right - baseline, ids)
     rule = "the longer answer" if longer_wins > 0 else "the shorter answer"
     chosen = {"of": "held-out votes with a preference"} | (
         {"chosen": "by a reward model, for lack of others"} if ACTIVE & set(votes.policy_P) else {}

@@ -16,19 +16,22 @@ a reward model makes of them are learnt from, and measured on only where there a
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from training.recipes.annotator_weights import AnnotatorWeights, weigh_annotators
+from training.recipes.annotator_weights import weigh_annotators
+from training.recipes.arms import arm_curve
 from training.recipes.bias_report import report_bias
+from training.recipes.contradictions import CONTRADICTIONS, write_contradictions
 from training.recipes.features import FeatureReader
+from training.recipes.open_items import PRIORITIES, Ordering, put_in_order
 from training.recipes.policies import base_sha256
-from training.recipes.projection import Projection
-from training.recipes.reward import RewardModel
+from training.recipes.reward import Basis, Reader, RewardModel
 from training.recipes.reward_measures import calibrate, measure, measure_accuracy
 from training.recipes.run import RecipeError, Run, main, replace_directory
 from training.recipes.targets import Strength
+from training.recipes.trained_body import try_trained_body
 from training.recipes.votes import OVERALL, Votes, texts_of
 
 
@@ -42,6 +45,15 @@ class Config:
     axis_weights: dict[str, float] | None = None  # what each axis counts in the reward; the overall verdict when absent
     weigh_annotators: bool = True  # hear those less who agree with nobody's model better than chance
     remove_length: bool = False  # take out of the score what goes along with length
+    # What learns: a head on the frozen body's states alone, or then the body too, by adapters or with all its weights.
+    method: Literal["features", "lora", "full"] = "features"
+    epochs: int = 1  # of the body's training
+    open_items: str | None = None  # comparisons to be put in order for judging
+    selection_policy: str = "soft4"
+    random_share: float = 0.15
+    batch: int = 50  # labels that are expected before the next refit
+    seed: int = 0  # of the order
+    seconds_to_read: float = 20.0  # for open items' answers that nobody has read yet
 
 
 def reward_model(run: Run, config: Config) -> None:
@@ -60,20 +72,57 @@ def reward_model(run: Run, config: Config) -> None:
 
     # The held-out answers in the same pass: batches of one length are larger that way.
     reader.read(train.answers + held_out.answers, progress=progress)
-    heard = weigh(reader, train) if config.weigh_annotators else None
+    basis = Basis.of(reader, train)
+    groups = basis.projection.groups
+    heard = weigh_annotators(basis.phi_A_K, groups, train) if config.weigh_annotators else None
     weighted = train.weighted(heard.weights) if heard else train
-    fitted, figures = fit(reader, weighted, config)
-    model = calibrate(fitted, held_out)
-    evaluations = measure(model, train, held_out) + report_bias(model, held_out)
-    _log_learning_curve(run, reader, weighted, held_out, evaluations, config)
+
+    def fit(over: Reader, basis: Basis | None = None) -> tuple[RewardModel, dict[str, float]]:
+        return RewardModel.fit(
+            over,
+            weighted,
+            axis_weights=config.axis_weights,
+            form=config.strength,
+            remove_length=config.remove_length,
+            basis=basis,
+        )
+
+    fitted, figures = fit(reader, basis)
+    model, method, gain = calibrate(fitted, held_out), "features", list[dict[str, Any]]()
+    partial, digest = run.directory / "model.partial", base_sha256(base_dir, config.base_sha256)
+    shutil.rmtree(partial, ignore_errors=True)
+    if config.method != "features":
+        trial = try_trained_body(
+            run, model, lambda over: fit(over)[0], weighted, held_out,
+            method=config.method, epochs=config.epochs, base_sha256=digest, target=partial,
+        )  # fmt: skip
+        if not trial.leads:
+            return
+        figures, gain = figures | trial.figures, trial.evaluations
+        if trial.wins:
+            model, method = trial.model, config.method
+        else:
+            shutil.rmtree(partial)
+    evaluations = measure(model, train, held_out) + report_bias(model, held_out) + gain
+    curve = arm_curve(lambda part: RewardModel.fit(reader, part, basis=basis)[0], weighted, held_out)
+    _log_learning_curve(run, reader, weighted, held_out, evaluations, basis)
     run.log(1, 1, figures, stage="fit")
     for entry in evaluations:
         print(f"{entry['metric']}: {entry['value']:.3f} ({entry['low']:.3f} to {entry['high']:.3f}, n = {entry['n']})")
 
-    partial = run.directory / "model.partial"
-    shutil.rmtree(partial, ignore_errors=True)
-    model.save(partial, base_sha256=base_sha256(base_dir, config.base_sha256))
+    model.save(partial, base_sha256=digest)
     replace_directory(partial, run.model)
+    told: dict[str, Any] = {"method": method, "learning_curve": curve}
+    if config.open_items:
+        ordering = Ordering(
+            config.selection_policy, config.random_share, config.batch, config.seed, config.seconds_to_read
+        )
+        figures |= put_in_order(model, Path(config.open_items), run.directory / PRIORITIES, ordering)
+        told["priorities"] = PRIORITIES
+        write_contradictions(
+            lambda part: RewardModel.fit(reader, part)[0], model, weighted, snapshot, run.directory / CONTRADICTIONS
+        )
+        told["contradictions"] = CONTRADICTIONS
     figures |= _counts(train, held_out) | reader.count_cut(train.answers + held_out.answers)
     figures |= {"tokens_per_second": speeds[-1], "temperature": model.temperature}
     if heard:
@@ -83,19 +132,7 @@ def reward_model(run: Run, config: Config) -> None:
         figures=figures,
         evaluations=evaluations,
         annotators=heard.as_rows(train.annotators) if heard else [],
-    )
-
-
-def weigh(reader: FeatureReader, votes: Votes) -> AnnotatorWeights:
-    """What each annotator's votes should weigh."""
-    hidden, texts = reader.read(votes.answers), texts_of(votes.answers)
-    projection = Projection.fit(hidden, texts)
-    return weigh_annotators(projection(hidden, texts), projection.groups, votes)
-
-
-def fit(reader: FeatureReader, votes: Votes, config: Config) -> tuple[RewardModel, dict[str, float]]:
-    return RewardModel.fit(
-        reader, votes, axis_weights=config.axis_weights, form=config.strength, remove_length=config.remove_length
+        **told,
     )
 
 
@@ -115,7 +152,7 @@ def _counts(train: Votes, held_out: Votes) -> dict[str, float]:
 
 
 def _log_learning_curve(
-    run: Run, reader: FeatureReader, train: Votes, held_out: Votes, of_all: list[dict[str, Any]], config: Config
+    run: Run, reader: FeatureReader, train: Votes, held_out: Votes, of_all: list[dict[str, Any]], basis: Basis
 ) -> None:
     """Accuracy by how many votes were learnt from, in a fixed random order: does judging more still help?"""
     pairs = train.only_pairs().on_axis(OVERALL)
@@ -125,7 +162,7 @@ def _log_learning_curve(
         if not of_all or not len(part.decided()):
             continue
         whole = votes == len(pairs)
-        found = of_all if whole else measure_accuracy(RewardModel.fit(reader, part)[0], part, held_out)
+        found = of_all if whole else measure_accuracy(RewardModel.fit(reader, part, basis=basis)[0], part, held_out)
         accuracy, baseline = found[0], found[1]
         curve = {"accuracy": accuracy["value"], "accuracy_low": accuracy["low"], "accuracy_high": accuracy["high"]}
         run.log(votes, len(pairs), curve | {"length_baseline": baseline["value"]}, stage="learning curve")
