@@ -106,12 +106,14 @@ def percentiles_of(seconds_N: "Floats", arrived_N: "NDArray[np.bool_]") -> dict[
     Args:
         seconds_N: until it arrived, or until now.
     """
-    # Where both come at one moment, arrivals go first.
-    order = np.lexsort((~arrived_N, seconds_N))
-    at_risk = np.arange(len(order), 0, -1)
-    still_waiting = np.cumprod(1 - arrived_N[order] / at_risk)
+    if not arrived_N.any():
+        return dict.fromkeys(PERCENTILES)
+    # Milliseconds with the flag in the last bit: one quick sort for both, and at one moment arrivals go first.
+    sorted_N = np.sort(((seconds_N * 1000).astype(np.int64) << 1) | ~arrived_N)
+    at_risk = np.arange(len(sorted_N), 0, -1)
+    still_waiting = np.cumprod(1 - (sorted_N & 1 == 0) / at_risk)
     found: dict[int, float | None] = {}
     for percentile in PERCENTILES:
         place = int(np.searchsorted(-still_waiting, -(1 - percentile / 100) - 1e-9))
-        found[percentile] = float(seconds_N[order][place]) if place < len(order) else None
+        found[percentile] = float(sorted_N[place] >> 1) / 1000 if place < len(sorted_N) else None
     return found
