@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
-from training.recipes.features import Answer, FeatureReader
+from training.recipes.features import Answer, FeatureReader, Floats32
 from training.recipes.intervals import Floats
 from training.recipes.projection import COMPONENTS, LENGTH, TEXT, Projection, log_lengths
 from training.recipes.reward_head import Head, fit_targets
@@ -39,11 +39,23 @@ class Basis:
     phi_A_K: Floats  # of the votes' answers
 
     @classmethod
-    def of(cls, reader: Reader, votes: Votes, *, progress: Callable[[int, int, float], None] | None = None) -> "Basis":
-        """Raises RecipeError when there are no answers."""
+    def of(
+        cls,
+        reader: Reader,
+        votes: Votes,
+        *,
+        hidden_A_D: Floats32 | None = None,
+        progress: Callable[[int, int, float], None] | None = None,
+    ) -> "Basis":
+        """From the answers' mean hidden states, read here unless they were read before.
+
+        Raises:
+            RecipeError: there are no answers.
+        """
         if not votes.answers:
             raise RecipeError("There are no judgements to learn from; collect some comparisons first.")
-        hidden, texts = reader.read(votes.answers, progress=progress), texts_of(votes.answers)
+        hidden = reader.read(votes.answers, progress=progress) if hidden_A_D is None else hidden_A_D
+        texts = texts_of(votes.answers)
         projection = Projection.fit(hidden, texts)
         return cls(projection, projection(hidden, texts))
 

@@ -71,8 +71,8 @@ def reward_model(run: Run, config: Config) -> None:
         run.log(done, total, {"tokens_per_second": tokens_per_second}, stage="read answers")
 
     # The held-out answers in the same pass: batches of one length are larger that way.
-    reader.read(train.answers + held_out.answers, progress=progress)
-    basis = Basis.of(reader, train)
+    hidden = reader.read(train.answers + held_out.answers, progress=progress)
+    basis = Basis.of(reader, train, hidden_A_D=hidden[: len(train.answers)])
     groups = basis.projection.groups
     heard = weigh_annotators(basis.phi_A_K, groups, train) if config.weigh_annotators else None
     weighted = train.weighted(heard.weights) if heard else train

@@ -32,6 +32,7 @@ from training.recipes.votes import Answer
 
 Method = Literal["lora", "full"]
 SCORE_ROW_TOKENS = 2048
+TRAINED_BODY = "trained_body.json"
 
 
 @dataclass(frozen=True)
@@ -167,14 +168,14 @@ def save_scorer(scorer: Scorer, weights: dict[str, Tensor], directory: Path, *, 
     save_file({name: t.contiguous() for name, t in head.items()}, directory / "score_head.safetensors")
     save_file(body, directory / ("adapter_model.safetensors" if lora else "body.safetensors"))
     settings = {"format": 1, "base_sha256": base_sha256} | asdict(scorer.shape)
-    (directory / "trained_body.json").write_text(json.dumps(settings, indent=1))
+    (directory / TRAINED_BODY).write_text(json.dumps(settings, indent=1))
 
 
 def load_scorer(directory: Path, base_dir: Path, *, dtype: torch.dtype | None = None) -> Scorer:
     """Raises RecipeError when `directory` holds no trained body, or one over a different base."""
-    path = directory / "trained_body.json"
+    path = directory / TRAINED_BODY
     if not path.is_file():
-        raise RecipeError(f"{directory} is not a trained reward body: trained_body.json is missing.")
+        raise RecipeError(f"{directory} is not a trained reward body: {TRAINED_BODY} is missing.")
     settings = json.loads(path.read_text())
     shape = BodyShape(**{name: settings[name] for name in asdict(BodyShape())})
     scorer = Scorer.over(base_dir, shape, dtype=dtype)
@@ -199,10 +200,19 @@ class BodyReader:
     """
 
     def __init__(self, scorer: Scorer, base_dir: Path) -> None:
-        self._scorer, self._tokenizer = scorer, load_tokenizer(base_dir)
+        self._scorer, self._tokenizer, self.base_dir = scorer, load_tokenizer(base_dir), base_dir
         self._known: dict[str, np.ndarray] = {}
         self.layers: int = len(scorer.body.layers)
         self.hidden_size: int = scorer.head.weight_D.shape[0]
+
+    @classmethod
+    def load(cls, directory: Path, base_dir: Path) -> "BodyReader":
+        """Raises RecipeError as `load_scorer`."""
+        return cls(load_scorer(directory, base_dir), base_dir)
+
+    def knows(self, answer: Answer) -> bool:
+        """Whether it was read before."""
+        return json.dumps(answer, sort_keys=True) in self._known
 
     def read(self, answers: Sequence[Answer], *, progress: Callable[[int, int, float], None] | None = None) -> Floats32:
         """Shape (answers, hidden size)."""

@@ -1,0 +1,156 @@
+"""What a refit hands back: places for open items, verdicts that it contradicts, and what the arms' labels bought."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from tests.recipes.conftest import write_lines
+from training.recipes.arms import arm_curve
+from training.recipes.contradictions import write_contradictions
+from training.recipes.conversations import read_rows
+from training.recipes.features import FeatureReader
+from training.recipes.open_items import Ordering, put_in_order
+from training.recipes.reward import RewardModel
+from training.recipes.reward_measures import calibrate
+from training.recipes.reward_model import Config, reward_model
+from training.recipes.reward_scorer import BodyReader
+from training.recipes.run import RecipeError, Run
+from training.recipes.trained_body import try_trained_body
+from training.recipes.votes import Votes
+
+ORDERING = Ordering(policy="soft4", random_share=0.2, batch=8, seed=1, seconds_to_read=60)
+
+
+@pytest.fixture
+def model(reward_dir, tiny) -> RewardModel:
+    return RewardModel.load(reward_dir / "model", tiny)
+
+
+@pytest.fixture
+def open_items(snapshot, tmp_path):
+    rows = read_rows(snapshot / "held_out.jsonl", keys=("prompt",))
+    path = tmp_path / "open_items.jsonl"
+    write_lines(path, [row | {"item_id": 100 + number} for number, row in enumerate(rows)])
+    return path
+
+
+def lines(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_every_open_item_gets_a_place_and_some_are_left_to_chance(model, open_items, tmp_path):
+    target = tmp_path / "priorities.jsonl"
+    figures = put_in_order(model, open_items, target, ORDERING)
+    written = lines(target)
+    assert figures == {"open_items": 36, "items_in_order": 36}
+    assert {line["item_id"] for line in written} == {100 + n for n in range(36)}
+    assert len({line["priority"] for line in written}) == 36
+    policies = [line["policy"] for line in written]
+    assert set(policies) == {"soft4", "random"}
+    assert sum(line["score"] is not None for line in written) == 8
+    assert all(0 < line["propensity"] <= 1 for line in written)
+
+
+def test_what_cannot_be_read_in_time_keeps_its_place(model, open_items, tmp_path):
+    target = tmp_path / "priorities.jsonl"
+    rows = read_rows(open_items, keys=("prompt",))
+    model.reader.read([(rows[0]["prompt"], rows[0]["response_a"]), (rows[0]["prompt"], rows[0]["response_b"])])
+    figures = put_in_order(model, open_items, target, dataclasses.replace(ORDERING, seconds_to_read=0))
+    assert figures == {"open_items": 36, "items_in_order": 1}
+    assert [line["item_id"] for line in lines(target)] == [rows[0]["item_id"]]
+
+
+def test_no_open_items_are_no_trouble(model, tmp_path):
+    (tmp_path / "open_items.jsonl").write_text("")
+    assert put_in_order(model, tmp_path / "open_items.jsonl", tmp_path / "out", ORDERING)["open_items"] == 0
+    assert (tmp_path / "out").read_text() == ""
+
+
+def test_an_item_that_lacks_an_answer_is_refused(model, tmp_path):
+    write_lines(tmp_path / "open_items.jsonl", [{"item_id": 1, "prompt_id": 1, "prompt": [], "response_a": "x"}])
+    with pytest.raises(RecipeError, match="lacks response_b"):
+        put_in_order(model, tmp_path / "open_items.jsonl", tmp_path / "out", ORDERING)
+
+
+def test_a_verdict_that_was_turned_around_is_among_the_surest_contradictions(tiny, snapshot, tmp_path):
+    """People here prefer the shorter answer."""
+    for part in ("train", "held_out"):
+        rows = read_rows(snapshot / f"{part}.jsonl", keys=("prompt",))
+        if part == "train":
+            clear = [row for row in rows if abs(len(row["response_a"]) - len(row["response_b"])) > 30]
+            turned = next(row for row in clear if row["choice"] in ("a", "b"))
+            turned["choice"] = "b" if turned["choice"] == "a" else "a"
+        write_lines(tmp_path / f"{part}.jsonl", [row | {"judgement_ids": [n]} for n, row in enumerate(rows)])
+    reader = FeatureReader(tiny)
+    train, held_out = (Votes.from_snapshot(tmp_path, part) for part in ("train", "held_out"))
+    fitted = calibrate(RewardModel.fit(reader, train)[0], held_out)
+    target = tmp_path / "contradictions.jsonl"
+    count = write_contradictions(lambda part: RewardModel.fit(reader, part)[0], fitted, train, tmp_path, target)
+    found = lines(target)
+    decided = [row for part in (train, held_out) for row in part.decided().win_P]
+    assert count == len(found) == len(decided)
+    places = sorted(found, key=lambda line: -line["probability"])
+    its = [place for place, line in enumerate(places) if line["item_id"] == turned["item_id"]]
+    assert its[0] < len(places) / 4
+
+
+def test_each_arm_has_its_curve_and_one_arm_alone_has_none(tiny, snapshot):
+    reader = FeatureReader(tiny)
+    train, held_out = (Votes.from_snapshot(snapshot, part) for part in ("train", "held_out"))
+
+    def fit(part: Votes) -> RewardModel:
+        return RewardModel.fit(reader, part)[0]
+
+    assert arm_curve(fit, train, held_out) == []
+    policies = ["soft4" if number % 2 else "random" for number in range(len(train))]
+    curve = arm_curve(fit, dataclasses.replace(train, policy_P=policies), held_out)
+    assert [(row["arm"], row["labels"]) for row in curve] == [
+        ("random", 16), ("random", 32), ("random", 42), ("active", 16), ("active", 32), ("active", 42),
+    ]  # fmt: skip
+    assert all(row["low"] <= row["accuracy"] <= row["high"] for row in curve)
+
+
+def test_a_refit_writes_the_files_that_it_names(tiny, snapshot, open_items, tmp_path):
+    rows = {}
+    for part in ("train", "held_out"):
+        rows[part] = read_rows(snapshot / f"{part}.jsonl", keys=("prompt",))
+        write_lines(tmp_path / f"{part}.jsonl", [row | {"judgement_ids": [n]} for n, row in enumerate(rows[part])])
+    run = Run(tmp_path / "run")
+    reward_model(
+        run,
+        Config(
+            base_dir=str(tiny), snapshot_dir=str(tmp_path), open_items=str(open_items), batch=5, seed=3,
+            seconds_to_read=60,
+        ),
+    )  # fmt: skip
+    result = json.loads((run.directory / "result.json").read_text())
+    assert (result["method"], result["learning_curve"]) == ("features", [])
+    assert len(lines(run.directory / result["priorities"])) == 36
+    assert lines(run.directory / result["contradictions"])
+    assert result["figures"]["items_in_order"] == 36
+
+
+def test_a_trained_body_takes_the_place_of_the_fast_path_only_where_it_is_better(tiny, snapshot, tmp_path):
+    run = Run(tmp_path / "run")
+    reward_model(run, Config(base_dir=str(tiny), snapshot_dir=str(snapshot), method="lora", epochs=1))
+    result = json.loads((run.directory / "result.json").read_text())
+    (gain,) = [e for e in result["evaluations"] if e["metric"] == "trained_body_over_fast_path"]
+    assert result["method"] == ("lora" if gain["low"] > 0 else "features")
+    assert (run.model / "trained_body.json").is_file() == (result["method"] == "lora")
+    assert np.isfinite(RewardModel.load(run.model, tiny).score(Votes.from_snapshot(snapshot, "held_out").answers)).all()
+
+
+def test_a_model_over_a_trained_body_is_loaded_as_it_was_saved(tiny, snapshot, tmp_path):
+    train, held_out = (Votes.from_snapshot(snapshot, part) for part in ("train", "held_out"))
+    fast = RewardModel.fit(FeatureReader(tiny), train)[0]
+    trial = try_trained_body(
+        Run(tmp_path / "run"), fast, lambda reader: RewardModel.fit(reader, train)[0], train, held_out,
+        method="lora", epochs=1, base_sha256="0" * 64, target=tmp_path / "model",
+    )  # fmt: skip
+    trial.model.save(tmp_path / "model", base_sha256="0" * 64)
+    loaded = RewardModel.load(tmp_path / "model", tiny)
+    assert isinstance(loaded.reader, BodyReader)
+    np.testing.assert_allclose(loaded.score(held_out.answers), trial.model.score(held_out.answers), atol=2e-3, rtol=0)
+    assert np.abs(loaded.reader.read(held_out.answers) - fast.reader.read(held_out.answers)).max() > 1e-4, "it learnt"

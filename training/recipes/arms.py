@@ -1,0 +1,43 @@
+"""What actively chosen labels buy, on the project's own: held-out accuracy by number of labels, an arm each."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from training.recipes.reward import RewardModel
+from training.recipes.reward_measures import ACTIVE, measure_accuracy
+from training.recipes.votes import OVERALL, Votes
+
+LEAST_LABELS = 16
+
+
+def arm_curve(fit: Callable[[Votes], RewardModel], train: Votes, held_out: Votes) -> list[dict[str, Any]]:
+    """Rows {"arm": "random" | "active", "labels", "accuracy", "low", "high"}; none without both arms.
+
+    Each arm's labels in a fixed random order, doubled until they end; measured on held-out verdicts that no model
+    chose. Both arms learn in the same way from as many labels, so that what differs is which ones they are.
+    """
+    pairs = train.only_pairs().on_axis(OVERALL)
+    is_active = np.array([policy in ACTIVE for policy in pairs.policy_P], dtype=bool)
+    if not is_active.any() or is_active.all():
+        return []
+    found = []
+    for arm, chosen in (("random", ~is_active), ("active", is_active)):
+        rows = np.random.default_rng(0).permutation(np.flatnonzero(chosen))
+        for labels in _sizes(len(rows)):
+            part = pairs.keep(np.sort(rows[:labels]))
+            accuracy = next(iter(measure_accuracy(fit(part), part, held_out)), None) if len(part.decided()) else None
+            if accuracy:
+                point = {"accuracy": accuracy["value"], "low": accuracy["low"], "high": accuracy["high"]}
+                found.append({"arm": arm, "labels": labels} | point)
+    return found
+
+
+def _sizes(labels: int) -> list[int]:
+    sizes = []
+    size = LEAST_LABELS
+    while size < labels:
+        sizes.append(size)
+        size *= 2
+    return [*sizes, labels] if labels >= LEAST_LABELS else []

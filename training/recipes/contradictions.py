@@ -1,0 +1,58 @@
+"""Where a reward model contradicts the annotators most: each verdict held against a head that has not seen it."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from training.recipes.conversations import read_rows
+from training.recipes.reward import RewardModel
+from training.recipes.run import write_atomically
+from training.recipes.votes import Votes
+
+CONTRADICTIONS = "contradictions.jsonl"
+KEYS = ("judgement_ids", "item_id", "prompt_id", "prompt", "response_a", "response_b", "choice")
+
+
+def write_contradictions(
+    fit: Callable[[Votes], RewardModel], model: RewardModel, train: Votes, snapshot: Path, target: Path
+) -> int:
+    """Write a line a comparison that preferred one answer, and return how many.
+
+    Lines: {"judgement_id", "item_id", "probability"}: of the other answer, as a head says that was fitted without the
+    verdicts on this prompt. Two heads are enough, each on half of the prompts; the held-out ones `model` has not seen.
+
+    Args:
+        fit: to votes; its probabilities get the temperature of `model`.
+    """
+    prompts = np.random.default_rng(0).permutation(np.unique(train.prompt_ids_A))
+    halves = {int(prompt): place % 2 for place, prompt in enumerate(prompts)}
+    judges: dict[int | None, RewardModel] = {None: model}
+    for half in (0, 1):
+        others = train.take([prompt for prompt, its in halves.items() if its != half])
+        if len(others.decided()):
+            judges[half] = fit(others).calibrated(model.temperature)
+    lines: list[str] = []
+    for part in ("train", "held_out"):
+        rows = [row for row in read_rows(snapshot / f"{part}.jsonl", keys=KEYS) if _is_verdict(row)]
+        for its_half, judge in judges.items():
+            chosen = [row for row in rows if halves.get(row["prompt_id"]) == its_half]
+            share = judge.preference(
+                [(row["prompt"], row["response_a"]) for row in chosen],
+                [(row["prompt"], row["response_b"]) for row in chosen],
+            )
+            for row, first in zip(chosen, share, strict=True):
+                line = {
+                    "judgement_id": row["judgement_ids"][0],
+                    "item_id": row["item_id"],
+                    "probability": round(float(1 - first if row["choice"] == "a" else first), 6),
+                }
+                lines.append(json.dumps(line) + "\n")
+    write_atomically(target, "".join(lines))
+    return len(lines)
+
+
+def _is_verdict(row: dict[str, object]) -> bool:
+    """Said by somebody of a pair as it was shown: not read off a ranking or a correction."""
+    return row["choice"] in ("a", "b") and row.get("kind", "comparison") == "comparison" and bool(row["judgement_ids"])

@@ -1,0 +1,79 @@
+"""The comparisons that are still to be judged, put in the order in which they teach the head most."""
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from training.recipes.conversations import read_rows
+from training.recipes.reward import RewardModel
+from training.recipes.run import RecipeError, write_atomically
+from training.recipes.selection import Belief, choose
+
+KEYS = ("item_id", "prompt_id", "prompt", "response_a", "response_b")
+PRIORITIES = "priorities.jsonl"
+# Answers are read so many items at a time, so that the clock is looked at often.
+ITEMS_AT_ONCE = 16
+
+
+@dataclass(frozen=True)
+class Ordering:
+    policy: str
+    random_share: float
+    batch: int  # labels that are expected before the next refit
+    seed: int
+    seconds_to_read: float  # for answers that nobody has read yet
+
+
+def put_in_order(model: RewardModel, items: Path, target: Path, ordering: Ordering) -> dict[str, float]:
+    """Write a line an item to `target`, as `selection.Order.lines` has them; return the figures of it.
+
+    An item whose answers could not be read in time is left out: it keeps its place until the next refit.
+
+    Raises:
+        RecipeError: a line of `items` cannot be read, or the model is from before covariances were kept.
+    """
+    if model.covariance is None:
+        raise RecipeError("This reward model does not know how sure it is; train it again.")
+    rows = read_rows(items, keys=KEYS)
+    known = _read_in_time(model, rows, ordering.seconds_to_read)
+    figures = {"open_items": float(len(rows)), "items_in_order": float(len(known))}
+    if not known:
+        write_atomically(target, "")
+        return figures
+    differences = model.features([_answer(row, "a") for row in known]) - model.features(
+        [_answer(row, "b") for row in known]
+    )
+    order = choose(
+        ordering.policy, differences, Belief(model.weights, model.covariance),
+        item_ids=[row["item_id"] for row in known], prompt_ids=[row["prompt_id"] for row in known],
+        batch=ordering.batch, seed=ordering.seed, random_share=ordering.random_share,
+    )  # fmt: skip
+    lines = (json.dumps(line) + "\n" for line in order.lines([row["item_id"] for row in known]))
+    write_atomically(target, "".join(lines))
+    return figures
+
+
+def _read_in_time(model: RewardModel, rows: Sequence[dict[str, Any]], seconds: float) -> list[dict[str, Any]]:
+    """The items whose answers are read: those that were, and of the others as many as there is time for."""
+    until = time.monotonic() + seconds
+    known = [row for row in rows if all(model.reader.knows(answer) for answer in _both(row))]
+    seen = {row["item_id"] for row in known}
+    unknown = [row for row in rows if row["item_id"] not in seen]
+    for start in range(0, len(unknown), ITEMS_AT_ONCE):
+        if time.monotonic() >= until:
+            break
+        part = unknown[start : start + ITEMS_AT_ONCE]
+        model.reader.read([answer for row in part for answer in _both(row)])
+        known += part
+    return known
+
+
+def _both(row: dict[str, Any]) -> list[tuple[Any, str]]:
+    return [_answer(row, "a"), _answer(row, "b")]
+
+
+def _answer(row: dict[str, Any], side: str) -> tuple[Any, str]:
+    return row["prompt"], row[f"response_{side}"]
