@@ -11,7 +11,7 @@ class Question:
 
     `votes` is SQL for one row a counted judgement and part: part (bigint; the item, or a part of it), item, label
     (float8). Labels are 0 to `labels` - 1 and, where ordinal, in their order; at the interval level they are numbers.
-    It has `%(project)s` and `parameters`, and leaves out items from feedback: `counted` says how.
+    It has `%(project)s` and `parameters`, and leaves out what was not drawn at random: `counted` says how.
     """
 
     name: str
@@ -22,7 +22,13 @@ class Question:
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
+# Chosen for what somebody or a reward model makes of them: people agree less, or more, on these than on the others. The
+# last one was judged again because the reward model contradicted.
+DRAWN_AT_RANDOM = """i.policy NOT IN ('feedback', 'soft4', 'd_optimal', 'v_optimal', 'bald', 'uncertainty')
+    AND i.asked_again_at IS NULL"""
+
+
 def counted(alias: str) -> str:
     """The end of `votes`: the judgements under this alias that agreement reads."""
-    return f"""JOIN labeling_item i ON i.id = {alias}.item_id AND i.policy <> 'feedback'
+    return f"""JOIN labeling_item i ON i.id = {alias}.item_id AND {DRAWN_AT_RANDOM}
         WHERE {alias}.project_id = %(project)s AND {alias}.retracted_at IS NULL AND NOT {alias}.is_surplus"""

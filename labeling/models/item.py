@@ -87,6 +87,8 @@ class Item(models.Model):
         related_name="reserved_items",
         db_index=False,
     )
+    # A manager asked one person more because the reward model contradicted: agreement is not measured on it.
+    asked_again_at = models.DateTimeField(null=True, blank=True)
     # Taken out of the queue by a manager; what was judged of it stays.
     withdrawn_at = models.DateTimeField(null=True, blank=True)
     # Names what made it ("feedback:<uuid>"): a retried job makes it once.

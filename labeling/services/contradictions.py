@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
+from django.utils.timezone import now
 
 from accounts.models import Membership
 from accounts.permissions import Permission, check_can
@@ -69,6 +70,9 @@ def ask_second_opinion(*, project: Project, by: Membership, item_ids: Sequence[i
     if not by_overlap and not items:
         # Says what is wrong with the choice itself.
         Order(act=BulkAction.Act.OVERLAP, ids=item_ids, overlap=2).check(project)
+    chosen = [pk for ids in by_overlap.values() for pk in ids]
+    # Before anybody can be given one of them.
+    Item.objects.filter(pk__in=chosen).update(asked_again_at=now())
     return [
         act_on_items(project=project, by=by, order=Order(act=BulkAction.Act.OVERLAP, ids=ids, overlap=overlap + 1))
         for overlap, ids in sorted(by_overlap.items())

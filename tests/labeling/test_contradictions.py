@@ -9,11 +9,13 @@ from django.utils.timezone import now
 
 from accounts.permissions import Role
 from labeling.errors import BadRecipeFile
-from labeling.models import BulkAction, Comparison, Contradiction, Item, Project
+from labeling.kinds.votes import DRAWN_AT_RANDOM
+from labeling.models import ACTIVE_POLICIES, BulkAction, Comparison, Contradiction, Item, Project
 from labeling.services import (
     ask_second_opinion,
     import_records,
     lease_next,
+    measure_agreement,
     store_contradictions,
     undo_action,
 )
@@ -102,6 +104,7 @@ def test_somebody_else_gets_the_item_and_nothing_of_why(project, alice, bob, org
     assert held.item_id == judged[0].item_id
     judge(held, dora)
     assert Comparison.objects.counted().filter(item=held.item).count() == 2
+    assert measure_agreement(project).items_with_two == 0, "it was not drawn at random"
 
 
 def test_it_is_undone_and_not_asked_twice(project, alice, judged, store):
@@ -140,3 +143,18 @@ def test_an_outsider_finds_nothing(client, project, charlie, judged):
     client.force_login(charlie.user)
     assert client.get(f"/projects/{project.pk}/contradictions/").status_code == 404
     assert client.post(f"/projects/{project.pk}/contradictions/ask/", {"item": [1]}).status_code == 404
+
+
+def test_agreement_is_not_measured_on_items_that_a_reward_model_chose(project, alice, bob, add_pairs):
+    project.overlap = 2
+    project.save()
+    add_pairs(4)
+    for member in (alice, bob):
+        while judge_next(project, member):
+            pass
+    assert measure_agreement(project).items_with_two == 4
+    items = list(Item.objects.order_by("pk"))
+    for number, policy in enumerate(sorted(ACTIVE_POLICIES)):
+        assert f"'{policy}'" in DRAWN_AT_RANDOM
+        Item.objects.filter(pk=items[number % 4].pk).update(policy=policy)
+    assert measure_agreement(project).items_with_two == 0
