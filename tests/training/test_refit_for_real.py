@@ -1,0 +1,42 @@
+"""The reward model's fast path from judgements to a new order of the queue: the real recipe, on a tiny model."""
+
+from collections import Counter
+
+import pytest
+
+from labeling.models import Item
+from labeling.services import import_records
+from models_registry.models import ModelVersion
+from tests.labeling.conftest import pair_lines
+from training import services
+from training.models import RunStatus, TrainingRun
+from training.triggers import start_due_refits
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def refit() -> TrainingRun:
+    (run,) = start_due_refits()
+    claimed = services.claim_run(run_id=run.pk)
+    assert claimed is not None
+    services.execute_run(run=claimed)
+    return TrainingRun.objects.get(pk=run.pk)
+
+
+def test_what_was_judged_puts_in_order_what_is_open(judged_project, base, alice):
+    judged_project.selection_policy = "soft4"
+    judged_project.save(update_fields=["selection_policy"])
+    import_records(project=judged_project, by=alice, lines=pair_lines(60, start=5000))
+    run = refit()
+    assert run.status == RunStatus.SUCCEEDED, run.error
+    version = ModelVersion.objects.get(run_id=run.pk)
+    assert (version.kind, version.method) == ("reward_model", "features")
+    open_items = Item.objects.filter(project=judged_project, open_slots__gt=0, prompt__held_out=False)
+    told = run.result["priorities_written"]
+    assert told["written"] == run.result["figures"]["items_in_order"] == open_items.count() > 20
+    policies = Counter(open_items.values_list("policy", flat=True))
+    assert policies["soft4"] > policies["random"] > 0
+    assert len(set(open_items.values_list("priority", flat=True))) == open_items.count()
+    assert open_items.filter(score__isnull=False).exists()
+    assert not (run.directory / "open_items.jsonl").exists()
+    assert run.result["contradictions_kept"] >= 0
