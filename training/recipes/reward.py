@@ -73,6 +73,8 @@ class RewardModel:
     tie_width: float = 0.0
     temperature: float = 1.0  # log odds are divided by it
     axes: dict[str, Floats] = field(default_factory=dict)  # (K,) each: the head of every axis that was judged
+    # (K,), of a head just fitted to the overall verdict alone; not kept on disk.
+    prior_precision: Floats | None = None
 
     @classmethod
     def fit(
@@ -115,11 +117,13 @@ class RewardModel:
         if remove_length:
             weights, covariance = without_length(weights, covariance, phi_A_K)
         overall = heads[votes.axes[OVERALL]]
+        alone = not remove_length and set(stated) == {votes.axes[OVERALL]}
         raw = phi_A_K @ weights
         center, spread = float(raw.mean()), float(raw.std()) or 1.0
         model = cls(
             projection, weights, center, spread, reader, covariance, overall.tie_width,
             axes={name: head.weights for name, head in heads.items()},
+            prior_precision=np.array(overall.precisions)[projection.groups] if alone else None,
         )  # fmt: skip
         figures = {
             "log_evidence": overall.log_evidence,

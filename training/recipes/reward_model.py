@@ -117,7 +117,8 @@ def reward_model(run: Run, config: Config) -> None:
         ordering = Ordering(
             config.selection_policy, config.random_share, config.batch, config.seed, config.seconds_to_read
         )
-        figures |= put_in_order(model, Path(config.open_items), run.directory / PRIORITIES, ordering)
+        served = [held_out.answers[n] for n in held_out.first_P], [held_out.answers[n] for n in held_out.second_P]
+        figures |= put_in_order(model, Path(config.open_items), run.directory / PRIORITIES, ordering, served=served)
         told["priorities"] = PRIORITIES
         write_contradictions(
             lambda part: RewardModel.fit(reader, part)[0], model, weighted, snapshot, run.directory / CONTRADICTIONS
