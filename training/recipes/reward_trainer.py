@@ -28,7 +28,6 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from training.recipes.checkpoint import fingerprint
-from training.recipes.features import Floats32
 from training.recipes.intervals import Floats, cluster_bootstrap, evaluation, mean_interval
 from training.recipes.policies import base_sha256, load_tokenizer, working_dtype
 from training.recipes.reward import RewardModel
@@ -130,7 +129,8 @@ def train_body(
     if leads:
         print(tokens.say_cuts(shape.max_prompt_tokens, shape.max_answer_tokens), flush=True)
         run.log(0, 1, cuts, stage="load")
-    before = score_answers(scorer, unseen) if start is not None and len(decided) and leads else None
+    # By its own features, which are known where it was measured before: the pass over the body is saved.
+    before = start.score(held_out.answers) if start is not None and len(decided) and leads else None
     loss, weights = descend(run, accelerator, scorer, pairs, tokens, settings)
     figures = {"loss": loss, "pairs": float(len(pairs)), **cuts}
     if not leads:
@@ -237,7 +237,7 @@ def _identity(scorer: Scorer, pairs: Votes, settings: TrainSettings) -> str:
     return fingerprint(dataclasses.asdict(settings) | dataclasses.asdict(scorer.shape) | {"pairs": said.hexdigest()})
 
 
-def measure(decided: Votes, after_A: Floats32, before_A: Floats32 | None) -> list[dict[str, Any]]:
+def measure(decided: Votes, after_A: np.ndarray, before_A: np.ndarray | None) -> list[dict[str, Any]]:
     """Accuracy on held-out votes with a preference, of the trained body, of the start, and the gain."""
     prompts = decided.prompt_ids_P.tolist()
     right = {"trained_body_accuracy": _right(decided, after_A)}
@@ -254,9 +254,9 @@ def measure(decided: Votes, after_A: Floats32, before_A: Floats32 | None) -> lis
     return found
 
 
-def _right(decided: Votes, score_A: Floats32) -> Floats:
+def _right(decided: Votes, score_A: np.ndarray) -> Floats:
     """1 where the difference has the sign of the vote, 0 where not, a half where it has none."""
-    delta_P = score_A[decided.first_P].astype(np.float64) - score_A[decided.second_P]
+    delta_P = score_A[decided.first_P] - score_A[decided.second_P]
     return np.asarray(0.5 + 0.5 * np.sign(delta_P) * np.sign(decided.win_P - decided.lose_P))
 
 
