@@ -133,14 +133,16 @@ def travel(application: Application, out: str, *more: str) -> dict[str, dict[str
     return {row["stage"]: row for row in json.loads(path.read_text())["stages"]}
 
 
-def api(application: Application, path: str) -> dict[str, Any]:
+def api(application: Application, path: str, method: str = "GET", **body: Any) -> dict[str, Any]:
+    """As the demo's engineer, who may change projects."""
     demo = json.loads((application.data_dir / "demo.json").read_text())
     with httpx.Client(base_url=application.web, follow_redirects=True) as client:
         sign_in(client, "engineer@demo.accord", demo["password"])
-        answer = client.get(f"/api/v1/{path}")
+        headers = {"X-CSRFToken": client.cookies.get("csrftoken", "")}
+        answer = client.request(method, f"/api/v1/{path}", json=body or None, headers=headers, timeout=60)
         assert answer.status_code == 200, answer.text
-        body: dict[str, Any] = answer.json()
-        return body
+        told: dict[str, Any] = answer.json()
+        return told
 
 
 def sign_in(client: httpx.Client, email: str, password: str) -> None:

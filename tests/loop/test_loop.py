@@ -32,6 +32,32 @@ def test_one_judgement_travels_all_the_way(application):
     assert policy["code_version"]
 
 
+def test_the_reward_model_refits_by_itself_and_scores(application):
+    """On the queue `fast`, by its worker, while the trainer is there for other things."""
+    demo = json.loads((application.data_dir / "demo.json").read_text())
+    project = f"projects/{demo['project_id']}"
+    api(application, project, "PATCH", refit_after=5)
+
+    def refit() -> dict[str, object] | None:
+        runs = api(application, "runs")["results"]
+        found = [run for run in runs if run["config"].get("method") == "features" and run["chain_id"] is None]
+        assert not any(run["status"] == "failed" for run in found), found
+        return next((run for run in found if run["status"] == "succeeded"), None)
+
+    wait_for(refit, 120, application.output)
+    api(application, project, "PATCH", refit_after=None)
+    run = refit()
+    assert run is not None
+    version = next(each for each in api(application, "versions")["results"] if each["run"] == run["id"])
+    assert (version["kind"], version["method"]) == ("reward_model", "features")
+    pair = {"prompt": "How long for soup?", "response_a": "Ten minutes.", "response_b": "It depends on the soup."}
+    scores = api(application, f"versions/{version['id']}/score", "POST", pairs=[pair])
+    assert scores["status"] == "succeeded"
+    assert 0 < scores["pairs"][0]["probability_a"] < 1
+    times = api(application, f"{project}/time-to-model")
+    assert times["stages"][1]["arrived"] >= 60
+
+
 @pytest.mark.browser
 def test_the_same_journey_in_the_browser(application, browser):  # noqa: F811
     page = browser.new_context(viewport={"width": 1280, "height": 800}).new_page()
