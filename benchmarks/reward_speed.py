@@ -48,9 +48,9 @@ SHAPE = BodyShape(pool="last", rank=RANK)
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Training and scoring speed of the reward model against TRL")
-    parser.add_argument("--turns", type=int, default=8, help="steps that are timed")
+    parser.add_argument("--turns", type=int, default=8, help="steps that are timed; 0: none")
     parser.add_argument("--pairs", type=int, default=8, help="a step")
-    parser.add_argument("--prompts", type=int, default=6, help="scored, 16 candidates each")
+    parser.add_argument("--prompts", type=int, default=6, help="scored, 16 candidates each; 0: none")
     parser.add_argument("--base", type=Path, default=None, help="a prepared base model; Gemma 3 270M when absent")
     parser.add_argument("--threads", type=int, default=None, help="of torch; its own choice when absent")
     arguments = parser.parse_args()
@@ -63,10 +63,13 @@ def main() -> None:
     with gzip.open(data, "rt", encoding="utf-8") as file:
         rows = [json.loads(line) for line in file]
     random.Random(0).shuffle(rows)
-    found = {"benchmark": "reward_speed", "device": str(device()), "threads": torch.get_num_threads()}
-    found |= {"training": compare_training(base, rows, arguments.turns, arguments.pairs)}
-    print(json.dumps(found), flush=True)
-    print(json.dumps(found | {"scoring": compare_scoring(base, rows, arguments.prompts)}))
+    found: dict[str, Any] = {"benchmark": "reward_speed", "device": str(device()), "threads": torch.get_num_threads()}
+    if arguments.turns:
+        found["training"] = compare_training(base, rows, arguments.turns, arguments.pairs)
+        print(json.dumps(found), flush=True)
+    if arguments.prompts:
+        found["scoring"] = compare_scoring(base, rows, arguments.prompts)
+    print(json.dumps(found))
 
 
 def compare_training(base: Path, rows: list[dict[str, Any]], turns: int, pairs: int) -> dict[str, Any]:
@@ -209,10 +212,11 @@ def compare_scoring(base: Path, rows: list[dict[str, Any]], prompts: int) -> dic
     scorer = Scorer.over(base, SHAPE, dtype=torch.float32).eval()
     torch.nn.init.normal_(scorer.head.weight_D, std=0.01, generator=torch.Generator(device()).manual_seed(0))
     plain = load_base(base, dtype=torch.float32).base_model
-    one_by_one, packed, apart = [], [], []
+    one_by_one, packed, apart, prompt_tokens = [], [], [], []
     for row in [rows[0], *rows[:prompts]]:  # the first one warms up
         texts = [other["chosen"] for other in chance.sample(rows, CANDIDATES)]
         tokens = tokenize_for(SHAPE, tokenizer, [(row["prompt"], text) for text in texts])
+        prompt_tokens.append(len(tokens.prompts[0]))
         started = _now()
         expected = [_score_alone(plain, scorer, tokens, answer) for answer in range(CANDIDATES)]
         one_by_one.append(_now() - started)
@@ -223,6 +227,7 @@ def compare_scoring(base: Path, rows: list[dict[str, Any]], prompts: int) -> dic
         print(f"16 candidates: one by one {one_by_one[-1]:.2f} s, packed {packed[-1]:.2f} s", flush=True)
     return {
         "candidates": CANDIDATES,
+        "prompt_tokens": prompt_tokens[1:],
         "one_by_one_prompts_a_second": round(prompts / sum(one_by_one[1:]), 3),
         "packed_prompts_a_second": round(prompts / sum(packed[1:]), 3),
         "ratio": ratio(one_by_one[1:], packed[1:]),
