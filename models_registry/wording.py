@@ -29,13 +29,40 @@ _METRICS = {
     "reward_model_calibration_error": Metric(
         "Calibration error", "how far the reward model's probabilities are from what people chose", "points"
     ),
+    "reward_model_brier": Metric("Brier score", "mean squared error of its probabilities; a coin has 0.25", ""),
+    "reward_model_negative_log_likelihood": Metric(
+        "Negative log-likelihood", "of what people chose, in nats a judgement; a coin has 0.693", ""
+    ),
+    "length_matched_accuracy": Metric(
+        "Accuracy at equal length",
+        "of held-out judgements on two answers that are about as long",
+        "share",
+    ),
+    "trained_body_over_fast_path": Metric(
+        "Trained body over fast path", "how much oftener the trained body agrees with held-out judgements", "points"
+    ),
+    "trained_body_accuracy": Metric("Trained body's accuracy", "share of held-out judgements it agrees with", "share"),
+    "trained_body_start_accuracy": Metric("Accuracy it started from", "on the same judgements", "share"),
+    "trained_body_gain": Metric("Gained by training the body", "over where it started from", "points"),
     "length_ratio": Metric("Length of answers against the parent's", "mean length divided by the parent's", "ratio"),
     "policy_length": Metric("Length of its answers", "mean", "characters"),
     "parent_length": Metric("Length of its parent's answers", "mean", "characters"),
 }
 
 
+# Of slices and traits there are as many as a project has.
+_FAMILIES = {
+    "calibration_error_by_": ("Calibration error, ", "points"),
+    "score_explained_by_": ("Explained by ", "share"),
+}
+_FAMILY_MEANINGS = {"score_explained_by_": "share of its differences that goes along with this"}
+
+
 def _metric(metric: str) -> Metric:
+    for beginning, (name, unit) in _FAMILIES.items():
+        if metric.startswith(beginning):
+            of = metric.removeprefix(beginning).replace("_", " ")
+            return Metric(name + of, _FAMILY_MEANINGS.get(beginning, ""), unit)
     return _METRICS.get(metric, Metric(metric.replace("_", " ").capitalize(), "", ""))
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from accounts.errors import Invalid
+from models_registry.services import record_evaluation
 from tests.labeling.conftest import Api
 from tests.models_registry.making import make_version
 from tests.models_registry.test_pages import browser, text_of  # noqa: F401
@@ -49,3 +50,18 @@ def test_the_list_leaves_out_refits_that_a_newer_one_replaced_until_asked(browse
     everything = text_of(browser.get(f"/projects/{project.pk}/versions/?all=1"))
     assert all(f"Scorer v{number}" in everything for number in (1, 2, 3, 4))
     assert "not listed" not in everything
+
+
+def test_what_a_reward_model_is_measured_by_has_names_and_units(browser, models):  # noqa: F811
+    metrics = {
+        "reward_model_brier": 0.21, "length_matched_accuracy": 0.61, "calibration_error_by_length_much_longer": 0.043,
+        "score_explained_by_length": 0.37, "trained_body_over_fast_path": -0.01,
+    }  # fmt: skip
+    for metric, value in metrics.items():
+        record_evaluation(version=models[0], metric=metric, value=value, low=value - 0.1, high=value + 0.1, n=80)
+    page = text_of(browser.get(f"/versions/{models[0].pk}/"))
+    for words in (
+        "Brier score", "a coin has 0.25", "0.210", "Accuracy at equal length", "61 %",
+        "Calibration error, length much longer", "4.3 points", "Explained by length", "37 %", "Trained body over fast path", "−1.0 points",
+    ):  # fmt: skip
+        assert words in page, words
