@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from training.recipes.conversations import read_rows
+from training.recipes.features import Answer
 from training.recipes.reward import RewardModel
 from training.recipes.run import RecipeError, write_atomically
 from training.recipes.selection import Belief, choose
@@ -27,11 +28,21 @@ class Ordering:
     seconds_to_read: float  # for answers that nobody has read yet
 
 
-def put_in_order(model: RewardModel, items: Path, target: Path, ordering: Ordering) -> dict[str, float]:
+def put_in_order(
+    model: RewardModel,
+    items: Path,
+    target: Path,
+    ordering: Ordering,
+    *,
+    served: tuple[Sequence[Answer], Sequence[Answer]] = ((), ()),
+) -> dict[str, float]:
     """Write a line an item to `target`, as `selection.Order.lines` has them; return the figures of it.
 
     An item whose answers could not be read in time is left out: it keeps its place until the next refit.
 
+    Args:
+        served: pairs as the model will meet them, on prompts that are not learnt from; only what the base makes of them
+            is looked at. The open items themselves when empty.
     Raises:
         RecipeError: a line of `items` cannot be read, or the model is from before covariances were kept.
     """
@@ -46,8 +57,10 @@ def put_in_order(model: RewardModel, items: Path, target: Path, ordering: Orderi
     differences = model.features([_answer(row, "a") for row in known]) - model.features(
         [_answer(row, "b") for row in known]
     )
+    groups = model.projection.groups
     order = choose(
-        ordering.policy, differences, Belief(model.weights, model.covariance),
+        ordering.policy, differences, Belief(model.weights, model.covariance, model.prior_precision, groups),
+        served_M_K=model.features(served[0]) - model.features(served[1]) if len(served[0]) else None,
         item_ids=[row["item_id"] for row in known], prompt_ids=[row["prompt_id"] for row in known],
         batch=ordering.batch, seed=ordering.seed, random_share=ordering.random_share,
     )  # fmt: skip
