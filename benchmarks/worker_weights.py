@@ -7,7 +7,8 @@ of the topics, measured on their published gold; of the others it hires whole wo
 they said, until the budget of votes is spent. A fifth of the workers is then replaced: by coins, or by people who say
 the contrary. From the same votes come two heads, one that takes every vote as it is (plain) and one with the recipe's
 weights; the paired difference of their accuracies is what the weights are worth. Also: the rank correlation of the
-workers' competence, ours and Dawid and Skene's, with the published one (MACE). Prints one JSON line last.
+workers' competence (from labels alone, in MACE's model and in Dawid and Skene's, and from the reward model) with the
+published one, which is MACE's. Prints one JSON line last.
 
 Bars: at least +1 point under abuse (the mean over both kinds and all budgets), no loss on the crowd as it is (the
 lower end of the mean's interval over -0.3 points).
@@ -25,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.reward_accuracy import _prepare, _say
+from labeling.agreement.competence import competence as competence_of
 from labeling.agreement.dawid_skene import dawid_skene
 from training.recipes.annotator_weights import weigh_annotators
 from training.recipes.features import FeatureReader
@@ -143,13 +145,14 @@ def competence(phi: Floats, groups: np.ndarray, votes: Votes, directory: Path) -
     _, items = np.unique(np.stack([votes.first_P, votes.second_P], 1), axis=0, return_inverse=True)
     labels: Ints = np.where(votes.tie_P == 1, 2, np.where(votes.win_P == 1, 0, 1)).astype(np.int64)
     skene = dawid_skene(items.ravel(), votes.annotator_P, labels, 3, smoothing=1.0)
+    knows = competence_of(items.ravel(), votes.annotator_P, labels, 3)
     ours = weigh_annotators(phi, groups, votes)
     if skene is None:
         return {}
     many = skene.labels_A >= 20
     return {
         f"{name}_{which}": round(spearman(of[rows], theirs[rows]), 3)
-        for name, of in (("dawid_skene", skene.competence()), ("reward_model", ours.competence))
+        for name, of in (("labels", knows), ("dawid_skene", skene.competence()), ("reward_model", ours.competence))
         for which, rows in (("all", many | True), ("with_20_votes", many))
     } | {"workers": len(theirs), "weighed_down": int((ours.weights < 1).sum())}
 

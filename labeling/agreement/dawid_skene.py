@@ -16,7 +16,6 @@ from labeling.agreement.bootstrap import Floats
 
 Ints = NDArray[np.int64]
 _STEPS = 5000
-_CLOSE = 1e-11  # the largest move of a posterior
 _LEAST = 1e-300
 
 
@@ -39,44 +38,46 @@ class DawidSkene:
 
 
 def dawid_skene(
-    items_V: Ints, annotators_V: Ints, labels_V: Ints, n_labels: int, *, smoothing: float = 0.0
+    items_V: Ints, annotators_V: Ints, labels_V: Ints, n_labels: int, *, smoothing: float = 0.0, until: float = 1e-7
 ) -> DawidSkene | None:
     """EM to its end; None without labels.
 
     Args:
         items_V, annotators_V: numbers from 0; one annotator may label an item several times.
         labels_V: 0 to n_labels - 1. One that never occurs stays a class of share 0.
+        until: EM ends when no posterior moves by more.
         smoothing: labels added to each cell of each matrix, divided among its row; 0 is the published method.
     """
     if not len(labels_V):
         return None
     n_items, n_annotators = int(items_V.max()) + 1, int(annotators_V.max()) + 1
     given_V_L = np.eye(n_labels)[labels_V]
-    posterior = _sum_by(items_V, given_V_L, n_items)
+    posterior = sum_by(items_V, given_V_L, n_items)
     posterior /= np.maximum(posterior.sum(1, keepdims=True), 1)
     for _ in range(_STEPS):
         prior_K = posterior.sum(0) / posterior.sum()
         cells = np.zeros((n_annotators, n_labels, n_labels))
         for label in range(n_labels):
             chosen = labels_V == label
-            cells[:, :, label] = _sum_by(annotators_V[chosen], posterior[items_V[chosen]], n_annotators)
+            cells[:, :, label] = sum_by(annotators_V[chosen], posterior[items_V[chosen]], n_annotators)
         cells += smoothing / n_labels
         total = cells.sum(2, keepdims=True)
         errors = np.where(total > 0, cells / np.where(total > 0, total, 1), 1 / n_labels)
         log_errors = np.log(np.maximum(errors, _LEAST))
-        log_joint = _sum_by(items_V, log_errors[annotators_V, :, labels_V], n_items) + np.log(
+        log_joint = sum_by(items_V, log_errors[annotators_V, :, labels_V], n_items) + np.log(
             np.maximum(prior_K, _LEAST)
         )
         top = log_joint.max(1, keepdims=True)
         likelihood = np.exp(log_joint - top)
         log_likelihood = float((top[:, 0] + np.log(likelihood.sum(1))).sum())
         before, posterior = posterior, likelihood / likelihood.sum(1, keepdims=True)
-        if np.abs(posterior - before).max() < _CLOSE:
+        if np.abs(posterior - before).max() < until:
             break
     return DawidSkene(prior_K, errors, posterior, log_likelihood, np.bincount(annotators_V, minlength=n_annotators))
 
 
-def _sum_by(groups_V: Ints, values_V_K: Floats, count: int) -> Floats:
+def sum_by(groups_V: Ints, values_V_K: Floats, count: int) -> Floats:
+    """The rows' sums by group, shape (count, K)."""
     return np.stack(
         [np.bincount(groups_V, values_V_K[:, k], minlength=count) for k in range(values_V_K.shape[1])], axis=1
     )

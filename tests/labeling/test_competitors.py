@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from labeling.agreement.bradley_terry import NoMaximum, bradley_terry, choices_of, plackett_luce, residual_deviance
+from labeling.agreement.competence import competence as competence_of
 from labeling.agreement.dawid_skene import dawid_skene
 
 FIXTURES = Path(os.environ.get("ACCORD_REFERENCE_DATA", "../shared/data")) / "reference_fixtures.json"
@@ -67,7 +68,7 @@ def test_who_never_lost_has_no_ability(wins):
 def test_anaesthesia_has_the_published_shares_errors_and_classes(published):
     case = published("Dawid & Skene 1979")
     items, people, labels = np.array(case["ratings"]).T - 1
-    found = dawid_skene(items, people, labels, 4)
+    found = dawid_skene(items, people, labels, 4, until=1e-12)
     recomputed = case["recomputed"]
     np.testing.assert_allclose(found.prior_K, recomputed["EM_mle_pi"], atol=1e-9)
     np.testing.assert_array_equal(found.prior_K.round(2), [0.40, 0.42, 0.11, 0.07])
@@ -88,6 +89,10 @@ def test_who_guesses_has_no_competence_and_who_lies_less_than_none():
     assert abs(competence[6]) < 0.1
     assert competence[7] == pytest.approx(-0.5, abs=0.05)
     assert (found.posterior_N_K.argmax(1) == truth).mean() > 0.95
+    knows = competence_of(items.ravel(), people.ravel(), said.ravel(), 3)
+    np.testing.assert_allclose(knows[:6], 0.8, atol=0.06)
+    assert knows[6:].max() < 0.1
+    assert len(competence_of(*np.zeros((3, 0), np.int64), 3)) == 0
 
 
 def test_a_class_that_never_occurs_and_no_labels_at_all():
