@@ -62,6 +62,7 @@ def test_what_a_reward_model_is_measured_by_has_names_and_units(browser, models)
     page = text_of(browser.get(f"/versions/{models[0].pk}/"))
     for words in (
         "Brier score", "a coin has 0.25", "0.210", "Accuracy at equal length", "61 %",
-        "Calibration error, length much longer", "4.3 points", "Explained by length", "37 %", "Trained body over fast path", "−1.0 points",
+        "Calibration error, length much longer", "4.3 points", "Explained by length", "37 %",
+        "Trained body over fast path", "−1.0 points",
     ):  # fmt: skip
         assert words in page, words
