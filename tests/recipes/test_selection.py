@@ -9,7 +9,7 @@ import pytest
 from training.recipes.run import RecipeError
 from training.recipes.selection import POLICIES, Belief, choose, in_random_arm
 from training.recipes.selection_rules import SAME_DIRECTION, Near, State, bald, d_optimal, greedy, v_optimal
-from training.recipes.vote_again import fit_item_variance, gains_of_another, information
+from training.recipes.vote_again import fit_item_variance, gains_of_another, information, spend
 
 K = 6
 
@@ -213,6 +213,16 @@ def test_items_deviation_is_found_in_their_votes(deviation, chance):
     p = 1 / (1 + np.exp(-(margin + deviation * chance.normal(size=3000))))
     wins = chance.binomial(5, p).astype(float)
     assert fit_item_variance(margin, wins, np.full(3000, 5.0)) == pytest.approx(deviation**2, abs=0.3)
+
+
+def test_votes_go_to_new_items_first_and_then_to_the_items_known_least(chance, belief):
+    x = chance.normal(size=(20, K))
+    x[:10] *= 3
+    votes, most = np.array([1.0] * 5 + [0.0] * 15), np.full(20, 2.0)
+    state = State.start(x, belief.weights_K, belief.covariance_K_K)
+    rows = spend(state, votes, most, 0.5, 100)
+    assert sorted(rows) == sorted([*range(5), *range(5, 20), *range(5, 20)]), "every place is used, none twice"
+    assert rows[0] >= 5
 
 
 def test_without_a_second_vote_nothing_is_known_of_items_deviation():
