@@ -11,9 +11,9 @@ large. `gains_of_another` is what the (m + 1)-th vote adds, on the scale of the 
 
 That alone buys too many repeats: on UKPConvArg1 it gave 1.6 to 2.6 votes to a pair and lost .5 to 1 point against new
 random pairs, because a new pair also shows what the head's features leave out, and no covariance knows of that. So
-another vote has to gain `REPEAT_MUST_GAIN` times as much as the best new item: then it gave 1.01 votes to a pair and won
-.2 to .5 points, as the most informative new pairs do by themselves (benchmarks/second_votes.py). The rule in a word: new
-items while there are any that differ from what was judged, and then the items known least.
+another vote has to gain `REPEAT_MUST_GAIN` times as much as the best new item: then it gave 1.01 votes to a pair and
+won .2 to .5 points, as the most informative new pairs do by themselves (benchmarks/second_votes.py). The rule in a
+word: new items while there are any that differ from what was judged, and then the items known least.
 """
 
 import numpy as np
