@@ -28,7 +28,7 @@ import numpy as np
 from benchmarks.reward_accuracy import _prepare, _say
 from labeling.agreement.competence import competence as competence_of
 from labeling.agreement.dawid_skene import dawid_skene
-from training.recipes.annotator_weights import weigh_annotators
+from training.recipes.annotator_weights import LEAST_WEIGHT, weigh_annotators
 from training.recipes.features import FeatureReader
 from training.recipes.intervals import Floats
 from training.recipes.projection import Projection
@@ -62,13 +62,14 @@ def main() -> None:
             gains.setdefault(name, []).append(row)
         print(f"seed {seed + 1} of {arguments.seeds}", file=sys.stderr, flush=True)
     table = {name: summary(np.array(rows)) for name, rows in gains.items()}
-    abuse = np.mean([np.array(rows)[:, 1] - np.array(rows)[:, 0] for n, rows in gains.items() if "none" not in n], 0)
-    clean = np.mean([np.array(rows)[:, 1] - np.array(rows)[:, 0] for n, rows in gains.items() if "none" in n], 0)
+    abuse, clean = gain_under(gains, "co"), gain_under(gains, "none")  # both kinds of abuse begin alike
     found: dict[str, Any] = {
         "benchmark": "worker_weights",
         "seeds": arguments.seeds,
         "gain_under_abuse": points(abuse),
         "gain_on_the_crowd_as_it_is": points(clean),
+        "gain_by_abuse": {abuse: points(gain_under(gains, abuse)) for abuse in ABUSES},
+        "gain_if_the_planted_were_known": points(gain_under(gains, "co", column=2)),
         "by_abuse_and_budget": table,
         "competence": competence(phi, projection.groups, votes, data),
         "reached": bool(abuse.mean() >= 0.01 and points(clean)["low"] > -0.3),
@@ -101,7 +102,7 @@ def read_votes(directory: Path) -> tuple[Votes, Floats]:
 
 
 def one_seed(seed: int, phi: Floats, groups: np.ndarray, votes: Votes, gold: Floats) -> dict[str, list[float]]:
-    """Accuracy of the plain and of the weighted head, by abuse and budget."""
+    """Accuracy of the plain head, of the weighted one, and of one that knows who was planted, by abuse and budget."""
     chance = np.random.default_rng(seed)
     topics = chance.permutation(int(votes.prompt_ids_A.max()) + 1)
     apart = np.isin(votes.prompt_ids_P, topics[: round(HELD_OUT * len(topics))])
@@ -122,9 +123,11 @@ def one_seed(seed: int, phi: Floats, groups: np.ndarray, votes: Votes, gold: Flo
         for budget in BUDGETS:
             hired = said.keep(order[:budget])
             weights = weigh_annotators(phi, groups, hired).weights
+            # What could be had at most: the same least weight for exactly those who were planted.
+            known = np.where(planted & (abuse != "none"), LEAST_WEIGHT, 1.0)
             found[f"{abuse} {budget}"] = [
                 _accuracy(x_T_K @ fit_targets(head_targets(phi, taught), groups).weights, gold[test])
-                for taught in (hired, hired.weighted(weights))
+                for taught in (hired, hired.weighted(weights), hired.weighted(known))
             ]
     return found
 
@@ -157,6 +160,12 @@ def competence(phi: Floats, groups: np.ndarray, votes: Votes, directory: Path) -
     } | {"workers": len(theirs), "weighed_down": int((ours.weights < 1).sum())}
 
 
+def gain_under(gains: dict[str, list[list[float]]], abuse: str, *, column: int = 1) -> Floats:
+    """Each seed's gain over plain votes, the mean over the settings whose names begin so."""
+    chosen = [np.array(rows) for name, rows in gains.items() if name.startswith(abuse)]
+    return np.mean([rows[:, column] - rows[:, 0] for rows in chosen], axis=0)
+
+
 def spearman(x: Floats, y: Floats) -> float:
     return float(np.corrcoef(_ranks(x), _ranks(y))[0, 1])
 
@@ -166,6 +175,7 @@ def summary(rows: Floats) -> dict[str, Any]:
         "plain": round(100 * float(rows[:, 0].mean()), 2),
         "weighted": round(100 * float(rows[:, 1].mean()), 2),
         "gain": points(rows[:, 1] - rows[:, 0]),
+        "gain_if_the_planted_were_known": points(rows[:, 2] - rows[:, 0]),
     }
 
 
