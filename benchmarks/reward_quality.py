@@ -45,6 +45,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Accuracy and calibration of the reward model on HH-RLHF helpful")
     parser.add_argument("--pairs", type=int, default=4000, help="that the head learns from")
     parser.add_argument("--body-pairs", type=int, default=0, help="that the body is trained on; 0: it is not")
+    parser.add_argument("--body-dev", type=int, default=1150, help="pairs of dev that the trained body is measured on")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--base", type=Path, default=None, help="a prepared base model; Gemma 3 270M when absent")
     parser.add_argument("--threads", type=int, default=None, help="of torch; its own choice when absent")
@@ -64,7 +65,8 @@ def main() -> None:
     found["fast"], start = measure_fast_path(reader, train, dev, arguments.seeds)
     if arguments.body_pairs:
         print(json.dumps(found), flush=True)
-        found["body"] = measure_body(base, start, train, dev, arguments.body_pairs)
+        some = sample(dev, arguments.body_dev, 0)
+        found["body"] = measure_body(base, start, train, some, arguments.body_pairs)
     print(json.dumps(found | {"bars": {"accuracy": 0.66, "minutes": 60, "calibration_error": 0.05}}))
 
 
@@ -182,6 +184,7 @@ def measure_body(base: Path, start: RewardModel, train: Votes, dev: Votes, pairs
     names = ("trained_body_accuracy", "trained_body_start_accuracy", "trained_body_gain")
     return {
         "pairs": len(prompts),
+        "dev_pairs": len(dev),
         **{name: {key: round(measured[name][key], 4) for key in ("value", "low", "high")} for name in names},
         "beats_start": trained.beats_start,
         "seconds": round(time.monotonic() - started, 1),
