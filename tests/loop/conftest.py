@@ -138,7 +138,7 @@ def api(application: Application, path: str, method: str = "GET", **body: Any) -
     demo = json.loads((application.data_dir / "demo.json").read_text())
     with httpx.Client(base_url=application.web, follow_redirects=True) as client:
         sign_in(client, "engineer@demo.accord", demo["password"])
-        headers = {"X-CSRFToken": client.cookies.get("csrftoken", "")}
+        headers = {"X-CSRFToken": client.cookies.get("csrftoken") or ""}
         answer = client.request(method, f"/api/v1/{path}", json=body or None, headers=headers, timeout=60)
         assert answer.status_code == 200, answer.text
         told: dict[str, Any] = answer.json()

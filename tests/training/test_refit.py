@@ -34,6 +34,7 @@ def active(judged_project, base) -> Project:
 def finished(run: TrainingRun, tiny_model, **result) -> TrainingRun:
     """The recipe has left a model and its result; the worker that holds the run settles it."""
     claimed = services.claim_run(run_id=run.pk)
+    assert claimed is not None
     shutil.copytree(tiny_model, run.directory / "model", dirs_exist_ok=True)
     whole = {"artifacts": {"model": "model"}, "figures": {}, "evaluations": []} | result
     (run.directory / "result.json").write_text(json.dumps(whole))
@@ -45,6 +46,7 @@ def judge_more(project, alice, bob, count: int) -> None:
     import_records(project=project, by=alice, lines=pair_lines(count, start=1000 + Item.objects.count()))
     for _ in range(count):
         assignment = lease_next(project=project, by=bob)
+        assert assignment is not None
         submit_comparison(assignment=assignment, by=bob, client_id=uuid.uuid4(), choice="a", strength=1)
 
 

@@ -26,7 +26,9 @@ MESSAGES = [{"role": "user", "content": "How long for an egg?"}]
 def scorer(judged_project, base, alice) -> ModelVersion:
     """A reward model that a real run has made."""
     run = services.start_runs(project=judged_project, by=alice, recipe="reward_model")[-1]
-    services.execute_run(run=services.claim_run(run_id=run.pk))
+    claimed = services.claim_run(run_id=run.pk)
+    assert claimed is not None
+    services.execute_run(run=claimed)
     return ModelVersion.objects.get(run_id=run.pk)
 
 
