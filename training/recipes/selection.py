@@ -13,7 +13,7 @@ first head there is nothing to choose by, and all are random.
 
 "soft4" chooses among four times as many candidates as it takes, drawn at random: what knows nothing of the pairs that
 will be served finds the odd ones when it may choose among all. "v_optimal" saved most labels
-(benchmarks/label_efficiency.py): 1.7 times, hardly less with the open items in place of the served ones, and 1.1 times
+(benchmarks/label_efficiency.py): 1.7 times, as much with the open items in place of the served ones, and 1.1 times
 without the prior that gives up no group of features.
 """
 
