@@ -8,7 +8,6 @@ from django.utils.timezone import now
 
 from accord import AccordError
 from tests.models_registry.making import make_version
-from tests.web_fixture import web_files  # noqa: F401
 from training.models import RunStatus, ScoringJob
 from training.services import claim_scoring
 from training.states import move_status
@@ -43,7 +42,7 @@ def answered():
 
 
 @pytest.fixture
-def scorer(alice, project, tmp_path, settings, web_files):  # noqa: F811
+def scorer(alice, project, tmp_path, settings, web_files):
     settings.MODELS_DIR = web_files / "models"  # where the server looks
     return make_version(alice, project.pk, tmp_path, kind="reward_model", method="features")
 
