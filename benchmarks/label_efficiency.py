@@ -26,17 +26,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.label_sources import (
-    SOURCES,
-    Source,
-    answer_features,
-    data_directory,
-    hidden_states,
-    load_source,
-    split,
-    split_once,
-    work_directory,
-)
+from benchmarks.label_sources import SOURCES, Source, answer_features, hidden_states, load_source, split, split_once
+from benchmarks.reference_data import add_base_argument, data_directory, prepared_base, work_directory
 from benchmarks.trl_reference import reference_path
 from training.recipes.intervals import Floats
 from training.recipes.model_directory import hash_directory
@@ -225,10 +216,10 @@ def main() -> None:
     parser.add_argument("--policies", default=",".join(POLICIES))
     parser.add_argument("--sources", default=",".join(SOURCES))
     parser.add_argument("--default", default="v_optimal", help="the policy of the second part")
-    parser.add_argument("--base", type=Path, default=None, help="a prepared base model; Gemma 3 270M when absent")
+    add_base_argument(parser)
     arguments = parser.parse_args()
     work = work_directory()
-    base = arguments.base or work / "base" / "model"
+    base = prepared_base(arguments.base)
     seeds = range(arguments.first_seed, arguments.first_seed + arguments.seeds)
     policies = arguments.policies.split(",")
     results: Accuracies = {}

@@ -5,17 +5,14 @@ UKPConvArg1 learns from single noisy votes and is measured on the published gold
 two HH sources have one human label a pair, for learning and for measuring, and are split by prompt.
 """
 
-import gzip
 import json
-import os
 import random
-import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from benchmarks.reference_data import read_rows, say_read
 from training.recipes.features import Answer, FeatureReader
 from training.recipes.intervals import Floats
 from training.recipes.reward import Projection
@@ -40,21 +37,13 @@ class Source:
         return len(self.first_N)
 
 
-def work_directory() -> Path:
-    return Path(os.environ.get("ACCORD_DATA_DIR", "var")) / "benchmarks"
-
-
-def data_directory() -> Path:
-    return Path(os.environ.get("ACCORD_REFERENCE_DATA", "../shared/data"))
-
-
 def load_source(name: str, data: Path) -> Source:
     return _ukp(data / "ratings") if name == "ukpconvarg1" else _hh(name, data / f"{name}_train.jsonl.gz")
 
 
 def hidden_states(source: Source, base_dir: Path, cache_dir: Path) -> np.ndarray:
     """Shape (answers, hidden size), float32; from the cache where it is there."""
-    return FeatureReader(base_dir, cache_dir).read(source.answers, progress=_say)
+    return FeatureReader(base_dir, cache_dir).read(source.answers, progress=say_read)
 
 
 def answer_features(hidden_A_D: np.ndarray, source: Source) -> tuple[Floats, np.ndarray]:
@@ -67,15 +56,15 @@ def answer_features(hidden_A_D: np.ndarray, source: Source) -> tuple[Floats, np.
 def _ukp(directory: Path) -> Source:
     answers: list[Answer] = []
     place: dict[tuple[str, str], int] = {}
-    for row in _rows(directory / "ukpconvarg1.arguments.jsonl.gz"):
+    for row in read_rows(directory / "ukpconvarg1.arguments.jsonl.gz"):
         question = f"{row['debate']}: {row['stance']}"
         place[row["topic"], row["arg_id"]] = len(answers)
         answers.append(([{"role": "user", "content": question}], row["text"]))
     value = {"a": 1.0, "b": 0.0}
     votes: dict[str, list[float]] = {}
-    for row in _rows(directory / "ukpconvarg1.ratings.jsonl.gz"):
+    for row in read_rows(directory / "ukpconvarg1.ratings.jsonl.gz"):
         votes.setdefault(row["item_id"], []).append(value.get(row["label"], 0.5))
-    pairs = [row for row in _rows(directory / "ukpconvarg1.pairs.jsonl.gz") if row["item_id"] in votes]
+    pairs = [row for row in read_rows(directory / "ukpconvarg1.pairs.jsonl.gz") if row["item_id"] in votes]
     topics = sorted({row["topic"] for row in pairs})
     return Source(
         "ukpconvarg1",
@@ -90,7 +79,7 @@ def _ukp(directory: Path) -> Source:
 
 def _hh(name: str, path: Path, rows: int = HH_ROWS) -> Source:
     """A fixed random sample of the pairs of one turn, the better answer first or second by the toss of a coin."""
-    found = _rows(path)
+    found = read_rows(path)
     chance = random.Random(0)
     chance.shuffle(found)
     found = [row for row in found if len(row["prompt"]) == 1][:rows]
@@ -104,17 +93,6 @@ def _hh(name: str, path: Path, rows: int = HH_ROWS) -> Source:
     even = np.arange(len(found)) * 2
     wins = first.astype(np.float64)
     return Source(name, answers, even, even + 1, [[win] for win in wins], wins, np.array(prompts))
-
-
-def _rows(path: Path) -> list[dict[str, Any]]:
-    if not path.exists():
-        sys.exit(f"There is no {path}; set ACCORD_REFERENCE_DATA to the folder with the reference data.")
-    with gzip.open(path, "rt", encoding="utf-8") as file:
-        return [json.loads(line) for line in file]
-
-
-def _say(done: int, total: int, tokens_per_second: float) -> None:
-    print(f"{done}/{total} answers, {tokens_per_second:.0f} tokens a second", file=sys.stderr, flush=True)
 
 
 def split(source: Source, chance: np.random.Generator, *, held_out: float) -> tuple[np.ndarray, np.ndarray]:

@@ -12,7 +12,6 @@ in its log is no measure of the reward model; benchmarks.reward_accuracy is one.
 """
 
 import argparse
-import gzip
 import json
 import os
 import resource
@@ -25,8 +24,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.reward_accuracy import _prepare
-from training.recipes.features import SHARD_ANSWERS, FeatureReader, _key
+from benchmarks.reference_data import add_base_argument, data_directory, prepared_base, read_rows
+from training.recipes.features import FeatureReader
 from training.recipes.votes import Votes
 
 HELD_OUT, ANNOTATORS, ROUNDS, BAR_SECONDS = 500, 40, 5, 5.0
@@ -35,15 +34,13 @@ HELD_OUT, ANNOTATORS, ROUNDS, BAR_SECONDS = 500, 40, 5, 5.0
 def main() -> None:
     parser = argparse.ArgumentParser(description="Seconds from cached features to a refreshed reward model")
     parser.add_argument("--pairs", type=int, default=5000)
-    parser.add_argument("--base", type=Path, default=None, help="a prepared base model; Gemma 3 270M when absent")
+    add_base_argument(parser)
     arguments = parser.parse_args()
-    data = Path(os.environ.get("ACCORD_REFERENCE_DATA", "../shared/data")) / "hh_helpful_train.jsonl.gz"
-    if not data.exists():
-        sys.exit(f"There is no {data}; set ACCORD_REFERENCE_DATA to the folder with the reference data.")
-    base = arguments.base or _prepare(Path(os.environ.get("ACCORD_DATA_DIR", "var")) / "benchmarks" / "base")
+    rows = read_rows(data_directory() / "hh_helpful_train.jsonl.gz")
+    base = prepared_base(arguments.base)
     with tempfile.TemporaryDirectory() as directory:
         work = Path(directory)
-        write_snapshot(work, data, arguments.pairs)
+        write_snapshot(work, rows, arguments.pairs)
         fill_cache(base, work / "features", work)
         seconds, processes, cpus, result = [], [], [], {}
         config = {
@@ -84,13 +81,11 @@ def _children_seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def write_snapshot(directory: Path, data: Path, pairs: int) -> None:
-    with gzip.open(data, "rt", encoding="utf-8") as file:
-        rows = [json.loads(line) for line in file]
+def write_snapshot(directory: Path, rows: list[dict[str, Any]], pairs: int) -> None:
     chance = np.random.default_rng(0)
     picked = chance.permutation(len(rows))[: pairs + HELD_OUT]
     if len(picked) < pairs + HELD_OUT:
-        sys.exit(f"{data} has {len(rows)} pairs; ask for {len(rows) - HELD_OUT} at most.")
+        sys.exit(f"There are {len(rows)} pairs; ask for {len(rows) - HELD_OUT} at most.")
     for name, part in (("train", picked[:pairs]), ("held_out", picked[pairs:])):
         with (directory / f"{name}.jsonl").open("w") as out:
             for number in part:
@@ -114,14 +109,8 @@ def fill_cache(base: Path, cache: Path, snapshot: Path) -> None:
     reader = FeatureReader(base, cache)
     chance = np.random.default_rng(0)
     answers = [a for part in ("train", "held_out") for a in Votes.from_snapshot(snapshot, part).answers]
-    keys = {_key(answer): answer for answer in answers}
-    print(f"{len(keys)} answers are put into the cache", file=sys.stderr, flush=True)
-    reader.count_cut(list(keys.values()))
-    for key in keys:
-        reader._known[key] = chance.standard_normal(reader.hidden_size, dtype=np.float32)
-    listed = list(keys)
-    for start in range(0, len(listed), SHARD_ANSWERS):
-        reader._write_shard(listed[start : start + SHARD_ANSWERS])
+    print(f"{len(answers)} answers are put into the cache", file=sys.stderr, flush=True)
+    reader.remember(answers, chance.standard_normal((len(answers), reader.hidden_size), dtype=np.float32))
 
 
 if __name__ == "__main__":

@@ -9,23 +9,25 @@ are kept in ACCORD_DATA_DIR/benchmarks, so a second start takes seconds.
 """
 
 import argparse
-import gzip
 import json
-import os
-import random
-import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.reference_data import (
+    add_base_argument,
+    data_directory,
+    prepared_base,
+    read_pairs,
+    say_read,
+    with_interval,
+    work_directory,
+)
 from training.recipes.features import FeatureReader
-from training.recipes.intervals import cluster_bootstrap, expected_calibration_error
-from training.recipes.prepare_base import Config, prepare_base
+from training.recipes.intervals import expected_calibration_error
 from training.recipes.reward import RewardModel
 from training.recipes.reward_measures import log_ratio
-from training.recipes.run import Run
 from training.recipes.votes import Votes
 
 FOLDS = 5
@@ -35,42 +37,14 @@ VOTES = (64, 256, 512)  # learning curve: accuracy of heads fitted on so many
 def main() -> None:
     parser = argparse.ArgumentParser(description="Held-out accuracy of the reward model on HH-RLHF helpful")
     parser.add_argument("--rows", type=int, default=2000)
-    parser.add_argument("--base", type=Path, default=None, help="a prepared base model; Gemma 3 270M when absent")
+    add_base_argument(parser)
     arguments = parser.parse_args()
-    data = Path(os.environ.get("ACCORD_REFERENCE_DATA", "../shared/data")) / "hh_helpful_train.jsonl.gz"
-    if not data.exists():
-        sys.exit(f"There is no {data}; set ACCORD_REFERENCE_DATA to the folder with the reference data.")
-    work = Path(os.environ.get("ACCORD_DATA_DIR", "var")) / "benchmarks"
     started = time.monotonic()
-    base = arguments.base or _prepare(work / "base")
-    pairs = read_pairs(data, arguments.rows)
-    reader = FeatureReader(base, work / "features")
-    reader.read(pairs.answers, progress=_say)
+    pairs = read_pairs(data_directory() / "hh_helpful_train.jsonl.gz", arguments.rows)
+    reader = FeatureReader(prepared_base(arguments.base), work_directory() / "features")
+    reader.read(pairs.answers, progress=say_read)
     read_seconds = time.monotonic() - started
     print(json.dumps({"benchmark": "reward_accuracy", "read_seconds": round(read_seconds, 1)} | measure(reader, pairs)))
-
-
-def read_pairs(path: Path, count: int) -> Votes:
-    """A random sample, the better answer first or second by the toss of a coin."""
-    with gzip.open(path, "rt", encoding="utf-8") as file:
-        rows = [json.loads(line) for line in file]
-    chance = random.Random(0)
-    chance.shuffle(rows)
-    ids: dict[str, int] = {}
-    judgements = []
-    for row in rows[:count]:
-        first = chance.random() < 0.5
-        a, b = (row["chosen"], row["rejected"]) if first else (row["rejected"], row["chosen"])
-        judgements.append(
-            {
-                "prompt_id": ids.setdefault(json.dumps(row["prompt"]), len(ids)),
-                "prompt": row["prompt"],
-                "response_a": a,
-                "response_b": b,
-                "choice": "a" if first else "b",
-            }
-        )
-    return Votes.from_rows(judgements)
 
 
 def measure(reader: FeatureReader, pairs: Votes) -> dict[str, Any]:
@@ -94,9 +68,9 @@ def measure(reader: FeatureReader, pairs: Votes) -> dict[str, Any]:
     return {
         "pairs": len(pairs),
         "prompts": len(set(prompts.tolist())),
-        "accuracy": _with_interval(right, prompts.tolist()),
-        "longer_answer": _with_interval(longer, prompts.tolist()),
-        "over_longer_answer": _with_interval(right - longer, prompts.tolist()),
+        "accuracy": with_interval(right, prompts.tolist()),
+        "longer_answer": with_interval(longer, prompts.tolist()),
+        "over_longer_answer": with_interval(right - longer, prompts.tolist()),
         "calibration_error": round(expected_calibration_error(probability, pairs.win_P), 4),
         "accuracy_by_votes": {votes: round(float(np.mean(found)), 4) for votes, found in curve.items()},
         "fit_seconds": round(time.monotonic() - started, 1),
@@ -106,22 +80,6 @@ def measure(reader: FeatureReader, pairs: Votes) -> dict[str, Any]:
 def _alone(pairs: Votes, rows: np.ndarray) -> Votes:
     """These pairs and their prompts' answers: the projection must not have seen the others either."""
     return pairs.keep(rows).take(np.unique(pairs.prompt_ids_P[rows]).tolist())
-
-
-def _with_interval(values: np.ndarray, prompts: list[int]) -> dict[str, float]:
-    low, high = cluster_bootstrap(lambda rows: float(values[rows].mean()), prompts, draws=1000)
-    return {"value": round(float(values.mean()), 4), "low": round(low, 4), "high": round(high, 4)}
-
-
-def _prepare(directory: Path) -> Path:
-    if not (directory / "result.json").exists():
-        directory.mkdir(parents=True, exist_ok=True)
-        prepare_base(Run(directory), Config())
-    return directory / "model"
-
-
-def _say(done: int, total: int, tokens_per_second: float) -> None:
-    print(f"{done}/{total} answers, {tokens_per_second:.0f} tokens a second", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -15,11 +15,7 @@ were not there. Prints one JSON line last.
 """
 
 import argparse
-import gzip
 import json
-import os
-import random
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -28,6 +24,15 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.reference_data import (
+    add_base_argument,
+    data_directory,
+    prepared_base,
+    read_pairs,
+    say_read,
+    with_interval,
+    work_directory,
+)
 from training.recipes.calibration import fit_temperature
 from training.recipes.features import FeatureReader
 from training.recipes.intervals import cluster_bootstrap, expected_calibration_error
@@ -47,19 +52,15 @@ def main() -> None:
     parser.add_argument("--body-pairs", type=int, default=0, help="that the body is trained on; 0: it is not")
     parser.add_argument("--body-dev", type=int, default=1150, help="pairs of dev that the trained body is measured on")
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--base", type=Path, default=None, help="a prepared base model; Gemma 3 270M when absent")
+    add_base_argument(parser)
     parser.add_argument("--threads", type=int, default=None, help="of torch; its own choice when absent")
     arguments = parser.parse_args()
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    data = Path(os.environ.get("ACCORD_REFERENCE_DATA", "../shared/data"))
-    if not (data / "hh_helpful_dev.jsonl.gz").exists():
-        sys.exit(f"There is no {data}/hh_helpful_dev.jsonl.gz; set ACCORD_REFERENCE_DATA to the reference data.")
-    work = Path(os.environ.get("ACCORD_DATA_DIR", "var")) / "benchmarks"
-    base = arguments.base or work / "base" / "model"
-    train = read_votes(data / "hh_helpful_train.jsonl.gz", arguments.pairs)
-    dev = read_votes(data / "hh_helpful_dev.jsonl.gz", None)
-    reader = FeatureReader(base, work / "features")
+    train = read_pairs(data_directory() / "hh_helpful_train.jsonl.gz", arguments.pairs)
+    dev = read_pairs(data_directory() / "hh_helpful_dev.jsonl.gz", None)
+    base = prepared_base(arguments.base)
+    reader = FeatureReader(base, work_directory() / "features")
     found: dict[str, Any] = {"benchmark": "reward_quality", "train_pairs": len(train), "dev_pairs": len(dev)}
     found["read"] = read(reader, train, dev)
     found["fast"], start = measure_fast_path(reader, train, dev, arguments.seeds)
@@ -70,23 +71,6 @@ def main() -> None:
     print(json.dumps(found | {"bars": {"accuracy": 0.66, "minutes": 60, "calibration_error": 0.05}}))
 
 
-def read_votes(path: Path, count: int | None) -> Votes:
-    """A random sample, the better answer first or second by the toss of a coin."""
-    with gzip.open(path, "rt", encoding="utf-8") as file:
-        rows = [json.loads(line) for line in file]
-    chance = random.Random(0)
-    chance.shuffle(rows)
-    ids: dict[str, int] = {}
-    judgements = []
-    for row in rows[:count]:
-        first = chance.random() < 0.5
-        a, b = (row["chosen"], row["rejected"]) if first else (row["rejected"], row["chosen"])
-        prompt_id = ids.setdefault(json.dumps(row["prompt"]), len(ids))
-        answers = {"prompt": row["prompt"], "response_a": a, "response_b": b, "choice": "a" if first else "b"}
-        judgements.append({"prompt_id": prompt_id} | answers)
-    return Votes.from_rows(judgements)
-
-
 def read(reader: FeatureReader, *parts: Votes) -> dict[str, float]:
     started, speeds = time.monotonic(), [0.0]
     fresh = 0
@@ -95,7 +79,7 @@ def read(reader: FeatureReader, *parts: Votes) -> dict[str, float]:
         nonlocal fresh
         fresh = total
         speeds.append(tokens_per_second)
-        print(f"{done}/{total} answers, {tokens_per_second:.0f} tokens a second", file=sys.stderr, flush=True)
+        say_read(done, total, tokens_per_second)
 
     answers = [answer for votes in parts for answer in votes.answers]
     reader.read(answers, progress=say)
@@ -123,10 +107,10 @@ def measure_fast_path(
         lambda rows: expected_calibration_error(share_P[rows], dev.score_P[rows]), prompts, draws=1000
     )
     return {
-        "accuracy": _with_interval(right_P, prompts),
+        "accuracy": with_interval(right_P, prompts),
         "accuracy_by_seed": [round(value, 4) for value in by_seed],
-        "longer_answer": _with_interval(longer_P, prompts),
-        "over_longer_answer": _with_interval(right_P - longer_P, prompts),
+        "longer_answer": with_interval(longer_P, prompts),
+        "over_longer_answer": with_interval(right_P - longer_P, prompts),
         # A resampled error is larger than the one it resamples: the interval errs on that side.
         "calibration_error": {"value": round(error, 4), "low": round(interval[0], 4), "high": round(interval[1], 4)},
         "calibration_error_by_seed": [round(value, 4) for value in errors],
@@ -202,11 +186,6 @@ def _sides(votes: Votes) -> tuple[list[Any], list[Any]]:
 def _right(margin_P: np.ndarray, votes: Votes) -> np.ndarray:
     """1 where the margin has the sign of the vote, 0 where not, a half where it has none."""
     return np.asarray(0.5 + 0.5 * np.sign(margin_P) * np.sign(votes.score_P - 0.5))
-
-
-def _with_interval(values: np.ndarray, prompts: list[int]) -> dict[str, float]:
-    low, high = cluster_bootstrap(lambda rows: float(values[rows].mean()), prompts, draws=1000)
-    return {"value": round(float(values.mean()), 4), "low": round(low, 4), "high": round(high, 4)}
 
 
 if __name__ == "__main__":

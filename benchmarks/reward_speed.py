@@ -16,7 +16,6 @@ on a GPU. Its interval is a bootstrap over turns. Prints one JSON line last.
 """
 
 import argparse
-import gzip
 import json
 import os
 import random
@@ -36,6 +35,7 @@ from peft import LoraConfig
 from transformers import AutoModelForSequenceClassification, TrainerCallback
 from trl import RewardConfig, RewardTrainer
 
+from benchmarks.reference_data import add_base_argument, data_directory, prepared_base, read_rows
 from training.recipes.intervals import cluster_bootstrap
 from training.recipes.policies import device, load_base, load_tokenizer
 from training.recipes.reward_data import TokenizedAnswers
@@ -53,17 +53,13 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=8, help="steps that are timed; 0: none")
     parser.add_argument("--pairs", type=int, default=8, help="a step")
     parser.add_argument("--prompts", type=int, default=6, help="scored, 16 candidates each; 0: none")
-    parser.add_argument("--base", type=Path, default=None, help="a prepared base model; Gemma 3 270M when absent")
+    add_base_argument(parser)
     parser.add_argument("--threads", type=int, default=None, help="of torch; its own choice when absent")
     arguments = parser.parse_args()
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    data = Path(os.environ.get("ACCORD_REFERENCE_DATA", "../shared/data")) / "hh_helpful_train.jsonl.gz"
-    if not data.exists():
-        raise SystemExit(f"There is no {data}; set ACCORD_REFERENCE_DATA to the folder with the reference data.")
-    base = arguments.base or Path(os.environ.get("ACCORD_DATA_DIR", "var")) / "benchmarks" / "base" / "model"
-    with gzip.open(data, "rt", encoding="utf-8") as file:
-        rows = [json.loads(line) for line in file]
+    rows = read_rows(data_directory() / "hh_helpful_train.jsonl.gz")
+    base = prepared_base(arguments.base)
     random.Random(0).shuffle(rows)
     found: dict[str, Any] = {"benchmark": "reward_speed", "device": str(device()), "threads": torch.get_num_threads()}
     if arguments.turns:

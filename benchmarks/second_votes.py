@@ -11,12 +11,12 @@ pairs" and, last, one JSON line.
 import argparse
 import json
 import sys
-from pathlib import Path
 
 import numpy as np
 
 from benchmarks.label_efficiency import HELD_OUT, Task
-from benchmarks.label_sources import data_directory, hidden_states, load_source, split, work_directory
+from benchmarks.label_sources import hidden_states, load_source, split
+from benchmarks.reference_data import add_base_argument, data_directory, prepared_base, work_directory
 from training.recipes.reward_head import fit_head
 from training.recipes.selection import Belief
 from training.recipes.selection_rules import State
@@ -70,11 +70,10 @@ def learn(task: Task, train: np.ndarray, test: np.ndarray, seed: int, plan: str)
 def main() -> None:
     parser = argparse.ArgumentParser(description="What a second vote on the same pair buys")
     parser.add_argument("--seeds", type=int, default=20)
-    parser.add_argument("--base", type=Path, default=None, help="a prepared base model; Gemma 3 270M when absent")
+    add_base_argument(parser)
     arguments = parser.parse_args()
-    work = work_directory()
     source = load_source("ukpconvarg1", data_directory())
-    task = Task(source, hidden_states(source, arguments.base or work / "base" / "model", work / "features"))
+    task = Task(source, hidden_states(source, prepared_base(arguments.base), work_directory() / "features"))
     runs: dict[str, list[dict[int, tuple[float, float]]]] = {plan: [] for plan in PLANS}
     for seed in range(arguments.seeds):
         train, test = split(source, np.random.default_rng([seed, 1]), held_out=HELD_OUT)

@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.label_sources import SOURCES, Source, data_directory, load_source, split_once, work_directory
+from benchmarks.label_sources import SOURCES, Source, load_source, split_once
+from benchmarks.reference_data import add_base_argument, data_directory, prepared_base, work_directory
 from training.recipes.intervals import Floats, mean_interval
 from training.recipes.model_directory import hash_directory
 
@@ -41,10 +42,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Held-out accuracy of TRL's RewardTrainer after 1,000 labels")
     parser.add_argument("source", choices=SOURCES)
     parser.add_argument("--labels", type=int, default=LABELS)
-    parser.add_argument("--base", type=Path, default=None, help="a prepared base model; Gemma 3 270M when absent")
+    add_base_argument(parser)
     arguments = parser.parse_args()
     work = work_directory()
-    base = arguments.base or work / "base" / "model"
+    base = prepared_base(arguments.base)
     print(json.dumps(reference(arguments.source, base, work, labels=arguments.labels, data=None)))
 
 

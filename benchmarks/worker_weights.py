@@ -15,9 +15,7 @@ lower end of the mean's interval over -0.3 points).
 """
 
 import argparse
-import gzip
 import json
-import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +23,14 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.reward_accuracy import _prepare, _say
+from benchmarks.reference_data import (
+    add_base_argument,
+    data_directory,
+    prepared_base,
+    read_rows,
+    say_read,
+    work_directory,
+)
 from labeling.agreement.competence import competence as competence_of
 from labeling.agreement.dawid_skene import dawid_skene
 from training.recipes.annotator_weights import LEAST_WEIGHT, weigh_annotators
@@ -45,15 +50,12 @@ LABELS = {"a": 0, "b": 1, "tie": 2}
 def main() -> None:
     parser = argparse.ArgumentParser(description="Annotator weights against plain votes on UKPConvArg1")
     parser.add_argument("--seeds", type=int, default=20)
-    parser.add_argument("--base", type=Path, default=None, help="a prepared base model; Gemma 3 270M when absent")
+    add_base_argument(parser)
     arguments = parser.parse_args()
-    data = Path(os.environ.get("ACCORD_REFERENCE_DATA", "../shared/data")) / "ratings"
-    if not data.exists():
-        sys.exit(f"There is no {data}; set ACCORD_REFERENCE_DATA to the folder with the reference data.")
-    work = Path(os.environ.get("ACCORD_DATA_DIR", "var")) / "benchmarks"
-    base = arguments.base or _prepare(work / "base")
-    votes, gold = read_votes(data)
-    hidden = FeatureReader(base, work / "features").read(votes.answers, progress=_say)
+    ratings = data_directory() / "ratings"
+    votes, gold = read_votes(ratings)
+    reader = FeatureReader(prepared_base(arguments.base), work_directory() / "features")
+    hidden = reader.read(votes.answers, progress=say_read)
     projection = Projection.fit(hidden, texts_of(votes.answers))
     phi = projection(hidden, texts_of(votes.answers))
     gains: dict[str, list[list[float]]] = {}
@@ -71,7 +73,7 @@ def main() -> None:
         "gain_by_abuse": {abuse: points(gain_under(gains, abuse)) for abuse in ABUSES},
         "gain_if_the_planted_were_known": points(gain_under(gains, "co", column=2)),
         "by_abuse_and_budget": table,
-        "competence": competence(phi, projection.groups, votes, data),
+        "competence": competence(phi, projection.groups, votes, ratings),
         "reached": bool(abuse.mean() >= 0.01 and points(clean)["low"] > -0.3),
     }
     print(json.dumps(found))
@@ -79,11 +81,11 @@ def main() -> None:
 
 def read_votes(directory: Path) -> tuple[Votes, Floats]:
     """Every vote, its topic as its prompt, and the published gold of each vote's pair: 1, 0, or nan."""
-    arguments = {(row["topic"], row["arg_id"]): row for row in _rows(directory / "ukpconvarg1.arguments.jsonl.gz")}
-    pairs = {row["item_id"]: row for row in _rows(directory / "ukpconvarg1.pairs.jsonl.gz")}
+    arguments = {(row["topic"], row["arg_id"]): row for row in read_rows(directory / "ukpconvarg1.arguments.jsonl.gz")}
+    pairs = {row["item_id"]: row for row in read_rows(directory / "ukpconvarg1.pairs.jsonl.gz")}
     topics = {topic: number for number, topic in enumerate(sorted({row["topic"] for row in pairs.values()}))}
     judgements, gold = [], []
-    for row in _rows(directory / "ukpconvarg1.ratings.jsonl.gz"):
+    for row in read_rows(directory / "ukpconvarg1.ratings.jsonl.gz"):
         pair = pairs[row["item_id"]]
         first, second = (arguments[pair["topic"], pair[side]] for side in ("arg_a", "arg_b"))
         question = f"{first['debate']}: {first['stance']}"
@@ -142,7 +144,7 @@ def competence(phi: Floats, groups: np.ndarray, votes: Votes, directory: Path) -
     """Spearman's rank correlations with the published competence, over all workers and over those with 20 votes."""
     published = {
         row["annotator_id"]: row["published_mace_competence"]
-        for row in _rows(directory / "ukpconvarg1.workers.jsonl.gz")
+        for row in read_rows(directory / "ukpconvarg1.workers.jsonl.gz")
     }
     theirs = np.array([published[name] for name in votes.annotators])
     _, items = np.unique(np.stack([votes.first_P, votes.second_P], 1), axis=0, return_inverse=True)
@@ -194,11 +196,6 @@ def _ranks(values: Floats) -> Floats:
     """From 1, equals sharing their mean."""
     _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
     return (np.cumsum(counts) - (counts - 1) / 2)[place]
-
-
-def _rows(path: Path) -> list[dict[str, Any]]:
-    with gzip.open(path, "rt", encoding="utf-8") as file:
-        return [json.loads(line) for line in file]
 
 
 if __name__ == "__main__":

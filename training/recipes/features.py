@@ -87,6 +87,15 @@ class FeatureReader:
                 fresh = []
         return np.stack([self._known[key] for key in keys])
 
+    def remember(self, answers: Sequence[Answer], hidden_N_D: Floats32) -> None:
+        """Take these for the features of these answers, in the cache too."""
+        self.count_cut(answers)
+        fresh = dict(zip(map(_key, answers), hidden_N_D, strict=True))
+        self._known |= fresh
+        keys = list(fresh)
+        for start in range(0, len(keys), SHARD_ANSWERS):
+            self._write_shard(keys[start : start + SHARD_ANSWERS])
+
     def knows(self, answer: Answer) -> bool:
         """Whether it was read before: then reading it takes no time."""
         return _key(answer) in self._known
