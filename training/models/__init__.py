@@ -1,5 +1,6 @@
+from training.models.claimed_work import RunStatus
 from training.models.sampling_job import SamplingJob
 from training.models.scoring_job import ScoringJob
-from training.models.training_run import FEATURES, Recipe, RunStatus, TrainingRun
+from training.models.training_run import FEATURES, Recipe, TrainingRun
 
 __all__ = ["FEATURES", "Recipe", "RunStatus", "SamplingJob", "ScoringJob", "TrainingRun"]

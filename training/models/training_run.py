@@ -6,9 +6,9 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
 from accounts.models import Organisation
-from accounts.scoping import OrganisationQuerySet
 from labeling.models import Project, Snapshot
 from models_registry.models import ModelVersion
+from training.models.claimed_work import ClaimedWork, ClaimedWorkQuerySet, RunStatus
 
 
 class Recipe(models.TextChoices):
@@ -23,19 +23,7 @@ class Recipe(models.TextChoices):
 FEATURES = "features"
 
 
-class RunStatus(models.TextChoices):
-    QUEUED = "queued", "Queued"
-    RUNNING = "running", "Running"
-    SUCCEEDED = "succeeded", "Succeeded"
-    FAILED = "failed", "Failed"
-    CANCELLED = "cancelled", "Cancelled"
-
-
-class TrainingRunQuerySet(OrganisationQuerySet["TrainingRun"]):
-    def unfinished(self) -> Self:
-        """Queued or running."""
-        return self.filter(status__in=[RunStatus.QUEUED, RunStatus.RUNNING])
-
+class TrainingRunQuerySet(ClaimedWorkQuerySet["TrainingRun"]):
     def refits(self) -> Self:
         """Of the reward model's fast path, by itself."""
         return self.filter(recipe=Recipe.REWARD_MODEL, config__method=FEATURES, chain_id=None)
@@ -52,13 +40,12 @@ class TrainingRunQuerySet(OrganisationQuerySet["TrainingRun"]):
         return self.filter(~Q(recipe=Recipe.REWARD_MODEL) | Q(chain_id__isnull=False) | other_method)
 
 
-class TrainingRun(models.Model):
+class TrainingRun(ClaimedWork):
     """One recipe on one Snapshot. The row is the truth; `fence` counts claims, and only the newest may write."""
 
     organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="runs")
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="runs")
     recipe = models.CharField(max_length=20, choices=Recipe.choices)
-    status = models.CharField(max_length=10, choices=RunStatus.choices, default=RunStatus.QUEUED)
     # What a person chose; the rest of config.json (paths, parents) is filled in when the run is claimed.
     config = models.JSONField(default=dict)
     # What it stands on, as ids of versions: resolved when it is first claimed, and the same when it is resumed.
@@ -68,29 +55,21 @@ class TrainingRun(models.Model):
     # The run whose success this one waits for; the runs of one refresh share a chain.
     after = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="followers")
     chain_id = models.UUIDField(null=True, blank=True, db_index=True)
-    fence = models.PositiveIntegerField(default=0)
-    # Claims since it last got further than before: what is lost again and again at the same place is given up.
-    attempts = models.PositiveSmallIntegerField(default=0)
+    # Claims since it last got further than this are `attempts`: what is lost again and again there is given up.
     step_at_claim = models.PositiveIntegerField(default=0)
     claimed_by = models.CharField(max_length=120, blank=True)
     process_id = models.PositiveIntegerField(null=True, blank=True)
-    # When the sweeper last sent a message for it.
-    enqueued_at = models.DateTimeField(null=True, blank=True)
-    heartbeat_at = models.DateTimeField(null=True, blank=True)
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
     step = models.PositiveIntegerField(default=0)
     total = models.PositiveIntegerField(default=0)
     stage = models.CharField(max_length=80, blank=True)
     seconds = models.FloatField(default=0.0)
-    # The sentence that says what went wrong, and the last lines of the log.
-    error = models.TextField(blank=True)
+    # Of its log, the last lines.
     log_tail = models.TextField(blank=True)
     result = models.JSONField(default=dict)
     why = models.CharField(max_length=120, blank=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="runs")
-    created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True, blank=True)
-    finished_at = models.DateTimeField(null=True, blank=True)
 
     objects: ClassVar[Any] = TrainingRunQuerySet.as_manager()
 
@@ -114,10 +93,6 @@ class TrainingRun(models.Model):
 
     def __str__(self) -> str:
         return f"Run {self.pk}: {self.get_recipe_display()}"
-
-    @property
-    def is_finished(self) -> bool:
-        return self.status not in (RunStatus.QUEUED, RunStatus.RUNNING)
 
     @property
     def is_refit(self) -> bool:

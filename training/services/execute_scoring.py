@@ -10,12 +10,11 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
 from django.utils.timezone import now
 
 from accounts.errors import AccordError
 from models_registry.services import artifact_path
-from training.enqueue import enqueue_scoring
+from training.enqueue import enqueue_due, enqueue_scoring
 from training.errors import BadResult, IllegalMove, NotReady
 from training.models import RunStatus, ScoringJob
 from training.process import start_recipe, stop_processes
@@ -95,20 +94,13 @@ def _watch(job: ScoringJob, process: Popen[bytes]) -> int:
 def sweep_scoring() -> None:
     """What no message reached, what stopped beating, and what is a day old. Safe to run at any time."""
     moment = now()
-    silent_since = moment - timedelta(seconds=settings.RUN_LOST_AFTER_SECONDS)
-    lost = ScoringJob.objects.filter(status=RunStatus.RUNNING).filter(
-        Q(heartbeat_at=None) | Q(heartbeat_at__lt=silent_since)
-    )
-    for job in lost.select_for_update(skip_locked=True):
+    for job in ScoringJob.objects.lost().select_for_update(skip_locked=True):
         if job.attempts < settings.RUN_MAX_ATTEMPTS:
             move_status(job, to=RunStatus.QUEUED, enqueued_at=None)
         else:
             sentence = f"Its worker was lost {job.attempts} times. Send fewer answers at a time."
             move_status(job, to=RunStatus.FAILED, error=sentence, request={})
-    due = ScoringJob.objects.filter(status=RunStatus.QUEUED).filter(
-        Q(enqueued_at=None, created_at__lt=moment - timedelta(seconds=2)) | Q(enqueued_at__lt=silent_since)
-    )
-    for job in due.order_by("pk")[:500]:
-        if ScoringJob.objects.filter(pk=job.pk, enqueued_at=job.enqueued_at).update(enqueued_at=moment):
-            enqueue_scoring(job.pk)
+    # The message of a job this young is still on its way.
+    due = ScoringJob.objects.unheard().filter(created_at__lt=moment - timedelta(seconds=2))
+    enqueue_due(due, enqueue_scoring)
     ScoringJob.objects.filter(created_at__lt=moment - timedelta(hours=KEPT_HOURS)).delete()

@@ -1,14 +1,11 @@
 """The sweeper: what no message reached, what stopped beating, and what waits for a run that will not succeed."""
 
-from datetime import timedelta
-
-from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Q
 from django.utils.timezone import now
 
 from accounts.audit import record_event
-from training.enqueue import enqueue_run
+from training.enqueue import enqueue_due, enqueue_run
 from training.models import RunStatus, TrainingRun
 from training.services.followers import cancel_followers
 from training.states import move_status
@@ -23,12 +20,10 @@ def sweep_runs() -> None:
 
 @transaction.atomic
 def _take_back_lost() -> None:
-    silent_since = now() - timedelta(seconds=settings.RUN_LOST_AFTER_SECONDS)
-    lost = TrainingRun.objects.filter(status=RunStatus.RUNNING).filter(
-        Q(heartbeat_at=None) | Q(heartbeat_at__lt=silent_since)
-    )
     # A row that is locked is being finished at this moment.
-    for run in lost.select_for_update(skip_locked=True, of=("self",)).select_related("organisation"):
+    for run in (
+        TrainingRun.objects.lost().select_for_update(skip_locked=True, of=("self",)).select_related("organisation")
+    ):
         worker = run.claimed_by or "unknown"
         if run.cancel_requested_at:
             move_status(run, to=RunStatus.CANCELLED, error=f"Its worker ({worker}) had gone when it was cancelled.")
@@ -62,12 +57,5 @@ def _cancel_what_cannot_start() -> None:
 
 @transaction.atomic
 def _enqueue_waiting() -> None:
-    moment = now()
-    unheard = moment - timedelta(seconds=settings.RUN_LOST_AFTER_SECONDS)
-    ready = TrainingRun.objects.filter(
-        Q(after=None) | Q(after__status=RunStatus.SUCCEEDED), Q(enqueued_at=None) | Q(enqueued_at__lt=unheard)
-    ).filter(status=RunStatus.QUEUED)
-    for run in ready.order_by(F("id"))[:500]:
-        # Of several sweepers one sends the message.
-        if TrainingRun.objects.filter(pk=run.pk, enqueued_at=run.enqueued_at).update(enqueued_at=moment):
-            enqueue_run(run.pk)
+    ready = TrainingRun.objects.unheard().filter(Q(after=None) | Q(after__status=RunStatus.SUCCEEDED))
+    enqueue_due(ready, enqueue_run)
