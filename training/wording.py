@@ -5,8 +5,10 @@ from typing import Any
 # Name and unit; figures that are not here are for who looks closely, and stand under "All figures".
 FIGURES = {
     "demonstrations": ("Demonstrations", ""),
-    "train_votes": ("Judgements learnt from", ""),
-    "held_out_votes": ("Held-out judgements", ""),
+    "train_votes": ("Comparisons learnt from", ""),
+    "train_rankings": ("Rankings learnt from", ""),
+    "train_ratings": ("Ratings learnt from", ""),
+    "held_out_votes": ("Held-out verdicts on two answers", ""),
     "prompts": ("Held-out prompts answered", ""),
     "steps": ("Steps", ""),
     "loss": ("Loss at the end", "nats a token"),
@@ -21,6 +23,8 @@ FIGURES = {
 def say_figures(figures: dict[str, Any]) -> list[tuple[str, str]]:
     """The figures that anybody understands, in the order of the table above."""
     known = [(name, figures[name]) for name in FIGURES if name in figures]
+    # A project asks for one kind of judgement: that it learnt from none of the others is no news.
+    known = [(name, value) for name, value in known if value or not name.startswith("train_")]
     return [(FIGURES[name][0], f"{_say(value)} {FIGURES[name][1]}".strip()) for name, value in known]
 
 

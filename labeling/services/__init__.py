@@ -12,12 +12,12 @@ from labeling.services.imports import ImportReport, import_records
 from labeling.services.item_count import count_items
 from labeling.services.items import ItemRules, change_overlap, make_item, make_items
 from labeling.services.judging import submit_and_offer, submit_comparison, submit_judgement
+from labeling.services.learnable import count_preferences, count_ratings, ratings_differ
 from labeling.services.lease import Offer, lease_next, offer_next
 from labeling.services.loading import load_assignment
 from labeling.services.new_judgements import count_new_judgements
 from labeling.services.open_items import write_open_items
 from labeling.services.own_reports import mark_reports_read, own_reports_told
-from labeling.services.pairs import count_preferences
 from labeling.services.priorities import PrioritiesWritten, write_priorities
 from labeling.services.projects import (
     archive_project,
@@ -57,6 +57,7 @@ __all__ = [
     "count_items",
     "count_new_judgements",
     "count_preferences",
+    "count_ratings",
     "create_project",
     "create_prompt",
     "expire_leases",
@@ -84,6 +85,7 @@ __all__ = [
     "pause_annotator",
     "pause_project",
     "profile_of",
+    "ratings_differ",
     "project_figures",
     "release",
     "renew_lease",

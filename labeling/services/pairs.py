@@ -1,9 +1,6 @@
 """Judgements of every kind, read as pairs: what a reward model learns from."""
 
-from django.db import connection
-
 from labeling.kinds import all_kinds
-from labeling.models import Project
 
 
 def pairs_sql() -> str:
@@ -31,16 +28,3 @@ def kinds_that_train() -> list[str]:
 def kinds_with_own_rows() -> list[str]:
     """The names of the kinds whose judgements have a file of their own in a snapshot."""
     return [name for name, kind in all_kinds().items() if kind.frozen]
-
-
-def count_preferences(project: Project, *, held_out: bool, limit: int) -> int:
-    """Pairs in which one answer is better, of one part of the split, counted no further than `limit`."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"""SELECT count(*) FROM (
-                    SELECT FROM ({pairs_sql()}) pair
-                    JOIN labeling_item i ON i.id = pair.item_id JOIN labeling_prompt p ON p.id = i.prompt_id
-                    WHERE pair.choice IN ('a', 'b') AND p.held_out = %(held_out)s LIMIT %(limit)s) found""",  # noqa: S608
-            {"project": project.pk, "held_out": held_out, "limit": limit},
-        )
-        return int(cursor.fetchone()[0])

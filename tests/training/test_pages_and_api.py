@@ -277,7 +277,7 @@ def test_figures_are_told_by_their_names_and_the_inner_ones_apart(client, alice,
     TrainingRun.objects.filter(pk=run.pk).update(status="succeeded", finished_at=now(), result={"figures": figures})
     _sign_in(client, alice)
     page = client.get(f"/runs/{run.pk}/").content.decode()
-    assert "Judgements learnt from" in page
+    assert "Comparisons learnt from" in page
     assert "1.23 nats a token" in page
     assert page.index("55,109") > page.index("All figures")
 

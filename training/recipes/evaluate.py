@@ -27,6 +27,7 @@ from training.recipes.features import FeatureReader
 from training.recipes.intervals import Floats, cluster_bootstrap, evaluation, mean_interval
 from training.recipes.judges import Duel, EndpointJudge, Judge, RewardJudge, judge_both_orders
 from training.recipes.policies import device, load_policy, load_tokenizer
+from training.recipes.preferences import as_pairs
 from training.recipes.reward import RewardModel
 from training.recipes.reward_measures import measure
 from training.recipes.run import RecipeError, Run, main, write_atomically
@@ -94,7 +95,7 @@ def evaluate(run: Run, config: Config) -> None:
     detail = {
         "judge": judge.name,
         "judge_kind": judge.kind,
-        "held_out_judgements": len(held_out),
+        "held_out_judgements": _judgements(held_out),
         "order_consistency": consistent,
         "pairs": len(duels),
         "samples": [_shortened(sample) for sample in samples[:SHOWN_SAMPLES]],
@@ -103,7 +104,7 @@ def evaluate(run: Run, config: Config) -> None:
     evaluations += _length_evaluations(answers)
     if trained is not None:
         train = Votes.from_snapshot(snapshot, "train")
-        evaluations += measure(trained, train, held_out)
+        evaluations += measure(trained, as_pairs(train), as_pairs(held_out))
     write_atomically(run.directory / "samples.jsonl", "".join(json.dumps(sample) + "\n" for sample in samples))
     run.log(3, 3, stage="judge")
     run.finish(artifacts={"samples": "samples.jsonl"}, figures={"prompts": len(prompts)}, evaluations=evaluations)
@@ -150,15 +151,22 @@ def answer(
 def choose_judge(config: Config, reader: FeatureReader, held_out: Votes, trained: RewardModel | None) -> Judge:
     if config.judge_url and config.judge_model:
         return EndpointJudge(config.judge_url, config.judge_model)
-    if len(held_out.decided()) >= config.least_judgements:
+    decided = len(as_pairs(held_out).decided())
+    if decided >= config.least_judgements:
         model, _ = RewardModel.fit(reader, held_out)
-        return RewardJudge(model, f"independent head on {len(held_out)} held-out judgements", "independent_head")
+        return RewardJudge(
+            model, f"independent head on {_judgements(held_out)} held-out judgements", "independent_head"
+        )
     if trained is None:
         raise RecipeError(
-            f"There are only {len(held_out.decided())} held-out judgements that prefer an answer and no reward model; "
+            f"There are only {decided} held-out judgements that prefer an answer and no reward model; "
             f"collect {config.least_judgements}, or name a judge endpoint."
         )
     return RewardJudge(trained, "the reward model itself, for lack of held-out judgements")
+
+
+def _judgements(votes: Votes) -> int:
+    return len(votes) + len(votes.rankings) + int(votes.is_rating_Q.sum())
 
 
 def _length_evaluations(answers: dict[str, list[list[str]]]) -> list[dict[str, Any]]:

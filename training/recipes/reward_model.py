@@ -27,6 +27,7 @@ from training.recipes.contradictions import CONTRADICTIONS, write_contradictions
 from training.recipes.features import FeatureReader
 from training.recipes.open_items import PRIORITIES, Ordering, put_in_order
 from training.recipes.policies import base_sha256
+from training.recipes.preferences import as_independent_pairs, as_pairs
 from training.recipes.reward import Basis, Reader, RewardModel
 from training.recipes.reward_measures import calibrate, measure, measure_accuracy
 from training.recipes.run import RecipeError, Run, main, replace_directory
@@ -58,9 +59,8 @@ class Config:
 
 def reward_model(run: Run, config: Config) -> None:
     base_dir, snapshot = Path(config.base_dir), Path(config.snapshot_dir)
-    train, held_out = (Votes.from_snapshot(snapshot, part) for part in ("train", "held_out"))
-    if not len(train.decided()) and not train.rankings and not len(train.level_Q):
-        raise RecipeError("No judgement in this snapshot prefers one answer; collect some comparisons first.")
+    train, held_out = Votes.from_snapshot(snapshot, "train"), as_pairs(Votes.from_snapshot(snapshot, "held_out"))
+    _check_tells_apart(train)
     run.log(0, 1, stage="load")
     reader = FeatureReader(base_dir, Path(config.feature_dir) if config.feature_dir else run.checkpoints)
 
@@ -74,7 +74,7 @@ def reward_model(run: Run, config: Config) -> None:
     hidden = reader.read(train.answers + held_out.answers, progress=progress)
     basis = Basis.of(reader, train, hidden_A_D=hidden[: len(train.answers)])
     groups = basis.projection.groups
-    heard = weigh_annotators(basis.phi_A_K, groups, train) if config.weigh_annotators else None
+    heard = weigh_annotators(basis.phi_A_K, groups, as_independent_pairs(train)) if config.weigh_annotators else None
     weighted = train.weighted(heard.weights) if heard else train
 
     def fit(over: Reader, basis: Basis | None = None) -> tuple[RewardModel, dict[str, float]]:
@@ -93,7 +93,7 @@ def reward_model(run: Run, config: Config) -> None:
     shutil.rmtree(partial, ignore_errors=True)
     if config.method != "features":
         trial = try_trained_body(
-            run, model, lambda over: fit(over)[0], weighted, held_out,
+            run, model, lambda over: fit(over)[0], as_pairs(weighted), held_out,
             method=config.method, epochs=config.epochs, base_sha256=digest, target=partial,
         )  # fmt: skip
         if not trial.leads:
@@ -103,7 +103,7 @@ def reward_model(run: Run, config: Config) -> None:
             model, method = trial.model, config.method
         else:
             shutil.rmtree(partial)
-    evaluations = measure(model, train, held_out) + report_bias(model, held_out) + gain
+    evaluations = measure(model, as_pairs(train), held_out) + report_bias(model, held_out) + gain
     curve = arm_curve(lambda part: RewardModel.fit(reader, part, basis=basis)[0], weighted, held_out)
     _log_learning_curve(run, reader, weighted, held_out, evaluations, basis)
     run.log(1, 1, figures, stage="fit")
@@ -137,6 +137,19 @@ def reward_model(run: Run, config: Config) -> None:
     )
 
 
+def _check_tells_apart(train: Votes) -> None:
+    """Raises RecipeError when nothing in these votes tells a better answer from a worse one."""
+    if len(train.decided()) or any(len(set(ranking.ranks)) > 1 for ranking in train.rankings):
+        return
+    if not len(train.level_Q):
+        raise RecipeError("No judgement in this snapshot prefers one answer; collect some comparisons first.")
+    if len(np.unique(train.level_Q)) < 2:
+        raise RecipeError(
+            "No judgement in this snapshot prefers one answer; collect some comparisons, or ratings of better and of "
+            "worse answers: all that there are say the same."
+        )
+
+
 def _counts(train: Votes, held_out: Votes) -> dict[str, float]:
     """What was learnt from. `cut` texts and identical answers are in it: counted here, dropped nowhere."""
     overall = train.on_axis(OVERALL)
@@ -146,6 +159,7 @@ def _counts(train: Votes, held_out: Votes) -> dict[str, float]:
         "held_out_votes": len(held_out.on_axis(OVERALL)),
         "train_anchors": len(overall.level_Q),
         "train_rankings": len(train.rankings),
+        "train_ratings": int((overall.is_rating_Q).sum()),
         "train_ties": int((overall.tie_P == 1).sum()),
         "votes_on_identical_answers": int((overall.first_P == overall.second_P).sum()),
         "empty_answers": sum(not text.strip() for text in texts_of(train.answers + held_out.answers)),

@@ -19,7 +19,7 @@ BAD_LEVEL, GOOD_LEVEL, BOTH_WEIGHT = 0.1, 0.9, 0.5
 OUTCOMES = {"a": (1.0, 0.0), "b": (0.0, 0.0), "tie": (0.0, 1.0), "both_bad": (0.0, 1.0), "both_good": (0.0, 1.0)}
 PAIR_KEYS = ("prompt_id", "prompt", "response_a", "response_b", "choice")
 PAIR_ARRAYS = ("first_P", "second_P", "win_P", "tie_P", "strength_P", "weight_P", "axis_P", "annotator_P")
-ANCHOR_ARRAYS = ("anchor_Q", "level_Q", "anchor_weight_Q", "anchor_axis_Q", "anchor_annotator_Q")
+ANCHOR_ARRAYS = ("anchor_Q", "level_Q", "anchor_weight_Q", "anchor_axis_Q", "anchor_annotator_Q", "is_rating_Q")
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class _Collector:
             self.pairs.append((first, second, *OUTCOMES[choice], strength, 1.0, axis, annotator, policy, source))
             if choice in ("both_bad", "both_good"):
                 level = BAD_LEVEL if choice == "both_bad" else GOOD_LEVEL
-                self.anchors += [(answer, level, BOTH_WEIGHT, axis, annotator) for answer in (first, second)]
+                self.anchors += [(answer, level, BOTH_WEIGHT, axis, annotator, False) for answer in (first, second)]
 
     def add_rating(self, row: Mapping[str, Any]) -> None:
         """One anchor an axis that applies, and their mean as the overall one."""
@@ -80,8 +80,8 @@ class _Collector:
         if any(not 0 <= level <= 1 for level in levels.values()):
             raise RecipeError("A rating's level lies outside 0 to 1; freeze the snapshot anew.")
         if levels:
-            self.anchors.append((answer, sum(levels.values()) / len(levels), 1.0, OVERALL, annotator))
-        self.anchors += [(answer, level, 1.0, self._axis(name), annotator) for name, level in levels.items()]
+            self.anchors.append((answer, sum(levels.values()) / len(levels), 1.0, OVERALL, annotator, True))
+        self.anchors += [(answer, level, 1.0, self._axis(name), annotator, True) for name, level in levels.items()]
 
     def add_ranking(self, row: Mapping[str, Any]) -> None:
         answers = tuple(self._answer(row, text) for text in row["responses"])
@@ -93,7 +93,7 @@ class _Collector:
         pairs, anchors = list(zip(*self.pairs, strict=True)), list(zip(*self.anchors, strict=True))
         kinds = (int, int, float, float, float, float, int, int)
         arrays: dict[str, Any] = {n: np.array(c, k) for n, c, k in zip(PAIR_ARRAYS, pairs, kinds, strict=False)}
-        kinds = (int, float, float, int, int)  # type: ignore[assignment]
+        kinds = (int, float, float, int, int, bool)  # type: ignore[assignment]
         arrays |= {n: np.array(c, k) for n, c, k in zip(ANCHOR_ARRAYS, anchors, kinds, strict=False)}
         if pairs:
             arrays |= {"policy_P": list(pairs[8]), "source_P": list(pairs[9])}

@@ -55,6 +55,7 @@ class Votes:
     anchor_weight_Q: Floats = _none()
     anchor_axis_Q: Ints = _none(int)
     anchor_annotator_Q: Ints = _none(int)
+    is_rating_Q: NDArray[np.bool_] = _none(bool)  # a rating; else one half of "both bad" or "both good"
     rankings: list[Ranking] = field(default_factory=list)
 
     @classmethod

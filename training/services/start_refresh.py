@@ -8,10 +8,14 @@ from django.db.models import Max
 
 from accounts.models import Membership
 from accounts.permissions import Permission, check_can
-from labeling.kinds import kind_of
-from labeling.kinds.design import design_of
 from labeling.models import Project
-from labeling.services import count_new_judgements, count_preferences, freeze_snapshot
+from labeling.services import (
+    count_new_judgements,
+    count_preferences,
+    count_ratings,
+    freeze_snapshot,
+    ratings_differ,
+)
 from models_registry.models import VersionKind
 from training.errors import BadRunConfig, NotReady
 from training.locking import lock_runs
@@ -86,29 +90,37 @@ def check_refresh(project: Project) -> None:
 
 
 def check_judgements(project: Project) -> None:
-    """Refuse to learn from too little.
+    """Refuse to learn from too little, or from what tells no better answer from a worse one.
 
     Raises:
         NotReady: with the sentence that says what is missing.
     """
-    train = count_preferences(project, held_out=False, limit=MIN_TRAIN)
-    kind = kind_of(design_of(project).kind)
-    if train < MIN_TRAIN and not kind.pairs:
+    preferred = count_preferences(project, held_out=False, limit=MIN_TRAIN)
+    left = MIN_TRAIN - preferred
+    rated = count_ratings(project, held_out=False, limit=left) if left > 0 else 0
+    if rated < left:
+        count = preferred + rated
         raise NotReady(
-            f"Training learns from which of two answers is better, and {kind.word.lower()}s do not say that. Ask for "
-            "comparisons, rankings or corrections; what is judged so far can be exported."
+            f"Training needs {MIN_TRAIN} judgements that prefer one answer or rate one, outside the held-out prompts; "
+            f"there {'is' if count == 1 else 'are'} {count}. Judge {MIN_TRAIN - count} more and start again."
         )
-    if train < MIN_TRAIN:
+    if not preferred and not ratings_differ(project, held_out=False):
         raise NotReady(
-            f"Training needs {MIN_TRAIN} judgements that prefer one answer, outside the held-out prompts; there "
-            f"{'is' if train == 1 else 'are'} {train}. Judge {MIN_TRAIN - train} more and start again."
+            "All ratings so far are alike, so they do not tell a good answer from a bad one. "
+            "Rate more answers, better ones and worse ones."
         )
-    if not count_preferences(project, held_out=True, limit=1):
+    if count_preferences(project, held_out=True, limit=1) or ratings_differ(project, held_out=True):
+        return
+    prompts = f"about one prompt in {max(1, round(100 / project.held_out_percent))} is held out."
+    if preferred:
         raise NotReady(
             "No judgement on a held-out prompt prefers one answer yet, so the result could not be measured. "
-            "Judge a few more: about one prompt in "
-            f"{max(1, round(100 / project.held_out_percent))} is held out."
+            f"Judge a few more: {prompts}"
         )
+    raise NotReady(
+        "Nobody has rated two answers on held-out prompts differently yet, so the result could not be measured. "
+        f"Rate a few more: {prompts}"
+    )
 
 
 def new_judgements_since_refresh(project: Project) -> int:
