@@ -52,9 +52,10 @@ def _with(votes: Votes, pairs: list[_Pair]) -> Votes:
         "strength_P": np.ones(count), "weight_P": np.array(weight, np.float64),
         "axis_P": np.full(count, OVERALL), "annotator_P": np.array(annotator, np.int64),
     }  # fmt: skip
+    joined: dict[str, Any] = {name: np.concatenate([getattr(votes, name), added[name]]) for name in added}
     return dataclasses.replace(
         votes.only_pairs(),
-        **{name: np.concatenate([getattr(votes, name), values]) for name, values in added.items()},
+        **joined,
         policy_P=[*votes.policy_P, *[""] * count],
         source_P=[*votes.source_P, *[""] * count],
     )
