@@ -1,7 +1,8 @@
 """The annotator's desk: one item at a time, and one request a judgement.
 
 Every step is a plain form post that redirects to the desk; to the desk's script the same step answers with a card: the
-next one, which the script keeps in reserve behind the item on the screen (`reserve=1`, `showing=<that item>`).
+next one, which the script keeps in reserve behind the item on the screen (`reserve=1`, `showing=<that item>`, and
+`beside=<item>` for each that it has in hand besides).
 """
 
 import json
@@ -83,7 +84,8 @@ def _asked(request: MemberRequest, project: Project, asked: QueryDict) -> dict[s
         mine = Assignment.objects.for_member(request.member).for_annotator(request.member.user).filter(project=project)
         for assignment in mine.filter(pk=showing):
             services.mark_shown(assignment=assignment, by=request.member)
-    return {"beside": [showing] if showing else [], "in_reserve": asked.get("reserve") == "1"}
+    in_hand = [showing, *(_number(item) for item in asked.getlist("beside"))]
+    return {"beside": [item for item in in_hand if item], "in_reserve": asked.get("reserve") == "1"}
 
 
 def _number(text: str) -> int:

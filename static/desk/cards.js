@@ -1,10 +1,13 @@
-// The card on the screen and the one in reserve behind it. The one in reserve has a lease of its own, so that the
-// next item is there in the same frame in which a verdict is sent; it is given back when it is not used.
+// The card on the screen and two in reserve behind it. Those in reserve have leases of their own, so that the next item
+// is there in the same frame in which a verdict is sent, and a second one when the server is away; they are given back
+// when they are not used.
 import { activeMs, startItem } from "./attention.js";
-import { flush, isEmpty, send, whenEmpty } from "./outbox.js";
+import { flush, isEmpty, isUnsent, send, unsentItems, whenEmpty } from "./outbox.js";
 import { $, announce, card, desk, form, post, preferences, readCard, say, uuid } from "./store.js";
 
-let reserve = null; // an element, not in the page
+const KEPT = 2;
+const FRESH_MS = 45_000; // the server may give one in reserve to somebody else when it lies untouched for a minute
+let reserves = []; // elements, not in the page, the next one first
 let asked = null; // the promise of the one under way
 let draftTimer = 0;
 let lastBeat = performance.now();
@@ -36,7 +39,7 @@ export const show = (element, { said = "" } = {}) => {
   clearTimeout(draftTimer);
   draftTimer = 0;
   // The answer to a verdict may bring the very item that came into reserve while it was under way.
-  if (itemOf(reserve) === itemOf(element)) reserve = null;
+  drop(element);
   card().replaceWith(element);
   if (!matchMedia("(prefers-reduced-motion: reduce)").matches) element.classList.add("arrives");
   scrollTo({ top: 0, behavior: "instant" });
@@ -48,22 +51,50 @@ export const show = (element, { said = "" } = {}) => {
 };
 
 // --- In reserve -----------------------------------------------------------------------------------------------------
-const keep = (element) => {
-  if (!element || !itemOf(element) || itemOf(element) === itemOf(card())) return;
-  if (reserve && itemOf(reserve) !== itemOf(element)) giveBack(reserve);
-  reserve = element;
-};
+const drop = (element) => { reserves = reserves.filter((each) => itemOf(each) !== itemOf(element)); };
 const giveBack = (element) => { post(`${element.dataset.base}release/`).catch(() => { /* its lease runs out */ }); };
 
+const fill = (...elements) => { reserves = elements; for (const each of reserves.splice(KEPT)) giveBack(each); };
+
+const keep = (element) => {
+  if (!itemOf(element) || [...reserves, card()].some((each) => itemOf(each) === itemOf(element)) || isUnsent(itemOf(element))) return;
+  element.touched = performance.now();
+  fill(...reserves, element);
+};
+// What is on the screen comes next again, as it is.
+const setAside = () => {
+  const shown = card();
+  if (!itemOf(shown) || isUnsent(itemOf(shown))) return;
+  shown.touched = performance.now();
+  drop(shown);
+  fill(shown, ...reserves);
+};
+
+// The next one, out of reserve. The one behind it has no heartbeat, so that it goes to whoever has nothing else to
+// judge: as it moves up it asks whether it is still ours.
+const takeNext = () => {
+  const next = reserves.shift() ?? null;
+  const [after] = reserves;
+  if (after && performance.now() - after.touched > FRESH_MS) touch(after);
+  return next;
+};
+
+// What is in hand, as the server is to know it: the next one is another.
+const inHand = (sending = "") => {
+  const items = new Set([...reserves.map(itemOf), ...unsentItems()]);
+  for (const item of [itemOf(card()), sending]) items.delete(item);
+  return [["showing", itemOf(card())], ["reserve", "1"], ...[...items].map((item) => ["beside", item])];
+};
+
 export const prefetch = () => {
-  if (reserve || asked || !form() || card().hasAttribute("data-preview")) return asked;
-  asked = post(desk.dataset.nextUrl, { showing: itemOf(card()), reserve: "1" })
+  if (reserves.length >= KEPT || asked || !form() || card().hasAttribute("data-preview")) return asked;
+  asked = post(desk.dataset.nextUrl, inHand())
     .then(async (answer) => {
       const found = answer.ok && !answer.redirected ? readCard(await answer.text()) : null;
       asked = null;
       keep(found);
-      // It is on the screen by now: the one after it is still to come.
-      if (itemOf(found) && itemOf(found) === itemOf(card()) && isEmpty()) prefetch();
+      // One more; also when this one is on the screen by now.
+      if (itemOf(found) && isEmpty()) prefetch();
     })
     .catch(() => { asked = null; /* the answer to the verdict brings it */ });
   return asked;
@@ -80,25 +111,23 @@ const fieldsOf = (element) => {
 
 const leave = async (url, body, said) => {
   const left = card();
-  const before = reserve;
-  reserve = null;
-  if (before) {
-    body.set("showing", itemOf(before));
-    body.set("reserve", "1");
-    show(before, { said: "Sending…" });
-  } else form().inert = true;
-  const { card: next, refused, words } = await send(url, body);
+  const before = takeNext();
+  if (before) show(before, { said: "Sending…" });
+  else form().inert = true;
+  const { card: next, refused, words } = await send(url, body, { item: itemOf(left), asking: before ? inHand : null });
   if (refused) { bringBack(left, next, words); return; }
   const told = next?.dataset.said || said;
   if (before) { keep(next); say(told); if (!itemOf(next ?? card()) && next) card().dataset.today = next.dataset.today; }
+  else if (card() !== left) keep(next); // a refusal of an earlier one came back meanwhile
   else if (next) show(next);
-  if (isEmpty()) prefetch();
+  // Where the server has just said that there is no more, it need not be asked again.
+  if (isEmpty() && (!next || itemOf(next))) prefetch();
 };
 
 // The server did not take it: its card comes back with the reason, and what was on the screen waits behind it.
 const bringBack = (left, refusal, words) => {
-  if (!refusal) { say(words || "That did not work. Reload the page.", true); if (form()) form().inert = false; if (!reserve && card() === left) refresh(); return; }
-  if (card() !== left && itemOf(card())) { if (reserve) giveBack(reserve); reserve = card(); }
+  if (!refusal) { say(words || "That did not work. Reload the page.", true); if (form()) form().inert = false; if (!reserves.length && card() === left) refresh(); return; }
+  if (card() !== left) setAside();
   show(refusal);
   say(refusal.querySelector("[data-refused] p")?.textContent ?? "", true);
 };
@@ -128,9 +157,7 @@ export const undo = async () => {
   const again = readCard(text);
   if (!answer.ok || !again) { say(new DOMParser().parseFromString(text, "text/html").querySelector(".note p, main p")?.textContent || "That did not work. Reload the page.", true); return; }
   if (itemOf(again) && itemOf(again) !== itemOf(card()) && itemOf(card())) {
-    // What was on the screen comes next again, as it was.
-    if (reserve) giveBack(reserve);
-    reserve = card();
+    setAside();
     judged = Math.max(0, judged - 1);
   }
   show(again);
@@ -165,18 +192,22 @@ export const saveDraft = async () => {
 };
 export const draftSoon = () => { clearTimeout(draftTimer); draftTimer = setTimeout(saveDraft, 700); };
 
+const touch = async (shown) => {
+  try {
+    const answer = await post(`${shown.dataset.base}heartbeat/`);
+    if (answer.redirected) { signedOut(); return false; }
+    shown.touched = performance.now();
+    if (answer.status !== 409) return true;
+    if (reserves.includes(shown)) { drop(shown); prefetch(); }
+    else if (shown === card() && !isFrozen()) say("This item is no longer kept for you. Send your verdict all the same: it is kept.", true);
+  } catch { /* the next beat tries again; sending has its own way */ }
+  return true;
+};
 const beat = async () => {
   lastBeat = performance.now();
   if (document.visibilityState !== "visible" || !form() || card().hasAttribute("data-preview")) return;
-  for (const shown of [card(), reserve].filter(Boolean)) {
-    try {
-      const answer = await post(`${shown.dataset.base}heartbeat/`);
-      if (answer.redirected) { signedOut(); return; }
-      if (answer.status !== 409) continue;
-      if (shown === reserve) reserve = null;
-      else if (shown === card() && !isFrozen()) say("This item is no longer kept for you. Send your verdict all the same: it is kept.", true);
-    } catch { /* the next beat tries again; sending has its own way */ }
-  }
+  // Of those in reserve the next one alone: see takeNext.
+  for (const shown of [card(), reserves[0]].filter(Boolean)) if (!await touch(shown)) return;
 };
 
 export const start = () => {
@@ -185,7 +216,7 @@ export const start = () => {
   // An empty desk looks for items by itself; a tab that nobody looks at must not take one from those who work.
   setInterval(() => { if (!form() && document.visibilityState === "visible" && isEmpty()) refresh(); }, 4000);
   document.addEventListener("visibilitychange", () => { if (document.visibilityState === "visible") beat(); else if (draftTimer) saveDraft(); });
-  addEventListener("pagehide", () => { if (reserve) giveBack(reserve); });
-  $("[data-finish]")?.addEventListener("click", () => { if (draftTimer) saveDraft(); for (const each of [reserve, form() && card()].filter(Boolean)) giveBack(each); reserve = null; });
+  addEventListener("pagehide", () => { for (const each of reserves.splice(0)) giveBack(each); });
+  $("[data-finish]")?.addEventListener("click", () => { if (draftTimer) saveDraft(); for (const each of [...reserves.splice(0), form() && card()].filter(Boolean)) giveBack(each); });
   prefetch();
 };

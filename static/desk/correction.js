@@ -29,10 +29,25 @@ const draw = () => {
   }));
 };
 
+// What is typed or pasted is written out as the server writes out what the answer brings (hidden.py beside the kind).
+const HIDDEN = /[\u202a-\u202e\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]/;
+const NAMES = ["LRE", "RLE", "PDF", "LRO", "RLO"];
+const writeOut = (field) => {
+  const [before, after] = part().querySelector("[name=brackets]").value;
+  if (!before) return;
+  for (let at; (at = field.value.search(HIDDEN)) >= 0;) {
+    const code = field.value.charCodeAt(at);
+    const name = NAMES[code - 0x202a] ?? `U+00${code.toString(16).toUpperCase().padStart(2, "0")}`;
+    field.setRangeText(`${before}${name}${after}`, at, at + 1, "preserve");
+    part().querySelector("[data-hidden-note]").hidden = false;
+  }
+};
+
 export const arrive = () => { if (part()) draw(); };
 export const watchCorrection = () => {
   desk.addEventListener("input", (event) => {
     if (!event.target.matches("[data-correction] [name=text]")) return;
+    if (HIDDEN.test(event.target.value)) writeOut(event.target);
     draftSoon();
     clearTimeout(timer);
     timer = setTimeout(() => { if (part()) draw(); }, 120);

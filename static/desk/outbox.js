@@ -1,11 +1,11 @@
 // What was sent and is not yet on the server. An entry stays in this browser until the server has answered for it, is
 // sent in the order of sending, and carries a client_id: sent twice it is stored once. "Saved" is said of what the
 // server has, and of nothing else.
-import { $, desk, memory, post, readCard, say, uuid, wordsOf } from "./store.js";
+import { $, desk, form, memory, post, readCard, say, uuid, wordsOf } from "./store.js";
 
 const PREFIX = `accord.unsent.${desk.dataset.person}.`; // what another person on this computer left is not ours to send
 const FIRST_WAIT_MS = 2000;
-const waiting = []; // of this page, oldest first: { key, url, body, at, settle }
+const waiting = []; // of this page, oldest first: { key, url, body, item, asking, settle }
 let wait = FIRST_WAIT_MS;
 let timer = 0;
 let busy = false;
@@ -15,21 +15,23 @@ const box = (text) => { const note = $("[data-unsent]"); note.hidden = !text; no
 export const isEmpty = () => waiting.length === 0;
 export const whenEmpty = () => isEmpty() ? Promise.resolve() : new Promise((done) => emptied.push(done));
 
-// Send a form: the promise answers { card, refused } when the server has answered for it, however late.
-export const send = (url, body) => new Promise((settle) => {
+export const unsentItems = () => waiting.map((entry) => entry.item);
+export const isUnsent = (item) => unsentItems().includes(item);
+
+// Send a form about an item: the promise answers { card, refused } when the server has answered for it, however late.
+// `asking(item)` are the fields that say, when it is really sent, what card the answer is to bring.
+export const send = (url, body, { item, asking }) => new Promise((settle) => {
   const key = PREFIX + (body.get("client_id") || uuid());
-  const entry = { key, url, body, at: Date.now(), settle };
-  const kept = new URLSearchParams(body);
-  for (const name of ["showing", "reserve"]) kept.delete(name);
-  memory.set(key, JSON.stringify({ url, body: kept.toString(), at: entry.at }));
-  waiting.push(entry);
+  memory.set(key, JSON.stringify({ url, body: body.toString(), at: Date.now() }));
+  waiting.push({ key, url, body, item, asking, settle });
   flush();
 });
 
 const keepTrying = (why) => {
   const many = waiting.length > 1 ? `${waiting.length} verdicts are` : "Your verdict is";
   const then = why.includes("Sign in") ? "sent as soon as you have" : "sent again by itself. You need not do anything";
-  box(`Not sent yet: ${why} ${many} kept in this browser and ${then}.`);
+  const stuck = form()?.inert ? " No further item is in reserve: the next one comes when the server answers." : "";
+  box(`Not sent yet: ${why} ${many} kept in this browser and ${then}.${stuck}`);
   say(waiting.length > 1 ? `${waiting.length} not sent yet` : "Not sent yet", true);
   clearTimeout(timer);
   timer = setTimeout(flush, wait);
@@ -43,7 +45,8 @@ export async function flush() {
   while (waiting.length) {
     const entry = waiting[0];
     let answer, text;
-    try { answer = await post(entry.url, entry.body); text = await answer.text(); } catch { keepTrying("the server cannot be reached."); break; }
+    const fields = [...entry.body, ...(entry.asking?.(entry.item) ?? [])];
+    try { answer = await post(entry.url, fields); text = await answer.text(); } catch { keepTrying("the server cannot be reached."); break; }
     const card = readCard(text);
     const words = wordsOf(text);
     if (answer.redirected || /<form[^>]+action="[^"]*sign-in/.test(text)) { keepTrying("you are signed out. Sign in in another tab."); break; }

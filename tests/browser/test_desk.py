@@ -144,63 +144,6 @@ def test_a_draft_is_saved_by_itself_and_is_there_after_a_reload(desk):
     expect(desk.get_by_role("radio", name="A is slightly better")).to_be_checked()
 
 
-def test_verdicts_given_offline_are_kept_and_sent_once_when_the_server_is_back(desk):
-    first = shown(desk)
-    reserve_is_there(desk)
-    desk.context.set_offline(True)
-    desk.keyboard.press("6")
-    desk.keyboard.press("6")
-    # The next item was in reserve: work goes on.
-    expect(desk.locator(f"#card:not([data-item='{first}'])")).to_be_visible()
-    expect(desk.locator("[data-unsent]")).to_contain_text("Not sent yet")
-    second = shown(desk)
-    desk.keyboard.press("1")
-    desk.keyboard.press("1")
-    expect(desk.locator("[data-unsent]")).to_contain_text("2 verdicts are kept in this browser")
-    # There is nothing in reserve any more: what was said stays on the screen.
-    expect(desk.get_by_role("radio", name="A is much better")).to_be_checked()
-    assert not Comparison.objects.exists()
-    desk.context.set_offline(False)
-    wait_for_another(desk, second)
-    expect(desk.locator("[data-unsent]")).to_be_hidden()
-    by_assignment = dict(Comparison.objects.values_list("assignment_id", "choice"))
-    assert by_assignment == {int(first): "b", int(second): "a"}
-    assert desk.evaluate("Object.keys(localStorage).filter(k => k.startsWith('accord.unsent')).length") == 0
-
-
-def reserve_is_there(page: Page) -> None:
-    """The next item has a lease of its own already."""
-    expect(page.locator("#card")).to_be_visible()
-    for _ in range(100):
-        if Assignment.objects.filter(shown_at=None, state="leased").exists():
-            break
-        page.wait_for_timeout(50)
-    page.wait_for_timeout(150)
-
-
-def test_the_next_item_is_in_reserve_and_given_back_when_the_page_is_left(desk, items):
-    reserve_is_there(desk)
-    reserved = Assignment.objects.get(shown_at=None)
-    assert str(reserved.pk) != shown(desk)
-    desk.keyboard.press("2")
-    desk.keyboard.press("2")
-    expect(desk.locator(f"#card[data-item='{reserved.pk}']")).to_be_visible()
-    wait_for_another(desk, "")
-    reserved.refresh_from_db()
-    assert reserved.shown_at is not None
-    reserve_is_there(desk)
-    last = Assignment.objects.get(shown_at=None)
-    desk.goto(f"/projects/{items.pk}/")
-    for _ in range(100):
-        last.refresh_from_db()
-        if last.state == "expired":
-            break
-        desk.wait_for_timeout(50)
-    assert (last.state, last.slot) == ("expired", None)
-    reserved.refresh_from_db()
-    assert reserved.state == "leased", "what was on the screen is there after a reload"
-
-
 def test_an_answer_that_got_lost_does_not_store_the_verdict_twice(desk):
     first = shown(desk)
     desk.route("**/judgement/", lambda route: (route.fetch(), route.abort()), times=1)
@@ -288,30 +231,6 @@ def test_when_everything_is_judged_the_page_says_so_and_shows_the_next_item_by_i
     expect(desk.get_by_role("heading", name="You have judged everything there is")).to_be_visible()
     add_items(items, alice, 1, start=50)
     expect(desk.get_by_text("How do I cook egg 50?")).to_be_visible(timeout=15_000)
-
-
-def test_an_item_that_comes_into_reserve_while_its_verdict_is_under_way_is_shown_once(open_page, bob, items, alice):
-    add_items(items, alice, 3, start=60)
-    page = open_page(bob, "/projects/")
-    # The reserve arrives late: after the verdict was sent, before its answer.
-    page.route("**/desk/next/", lambda route: (page.wait_for_timeout(400), route.continue_()))
-    page.route("**/judgement/", lambda route: (page.wait_for_timeout(900), route.continue_()))
-    page.goto(f"/projects/{items.pk}/desk/")
-    seen = []
-    for _ in range(4):
-        item = shown(page)
-        seen.append(item)
-        page.keyboard.press("4")
-        page.keyboard.press("4")
-        expect(page.locator(f"#card:not([data-item='{item}'])")).to_be_visible()
-    assert len(set(seen)) == 4
-    expect(page.locator("[data-unsent]")).to_be_hidden()
-    for _ in range(100):
-        if Comparison.objects.count() == 4:
-            break
-        page.wait_for_timeout(50)
-    page.unroute_all(behavior="ignoreErrors")
-    assert Comparison.objects.count() == 4
 
 
 def test_the_desk_works_without_a_script(open_page, bob, items):

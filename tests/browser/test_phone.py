@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 from labeling import services
 
@@ -49,3 +50,15 @@ def test_the_question_in_hand_is_told_apart_also_in_the_bar(open_page, items, al
     page.keyboard.press("1")
     page.locator(".axis[data-current]").wait_for()
     assert page.evaluate(shadow) == "none"
+
+
+def test_the_queue_of_a_manager_fits_a_phone_with_who_has_what(open_page, items, alice, bob):
+    held = services.lease_next(project=items, by=bob)
+    page = open_page(alice, f"/projects/{items.pk}/items/", **PHONE)
+    row = page.get_by_role("row").filter(has=page.get_by_role("link", name=str(held.item_id), exact=True))
+    expect(row).to_contain_text("Bob has it since")
+    assert page.evaluate("[...document.querySelectorAll('.scroll')].every((e) => e.scrollWidth <= e.clientWidth)")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    # A card of a row is still a row of a table to who hears it.
+    assert page.get_by_role("columnheader", name="Priority").count() == 1
+    assert row.get_by_role("cell").count() == 6

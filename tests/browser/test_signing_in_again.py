@@ -73,9 +73,9 @@ def test_a_reason_of_a_megabyte_is_refused_with_all_that_was_typed(open_page, it
         """field => { field.removeAttribute("maxlength"); field.value = "x".repeat(1_000_000);
                       field.dispatchEvent(new Event("input", { bubbles: true })); }"""
     )
-    expect(page.locator("[data-status]")).to_contain_text("too long to keep")
+    expect(page.locator("[data-status]")).to_contain_text("too long to keep", timeout=20_000)
     page.keyboard.press("Escape")
     judge(page)
-    expect(page.locator("[data-refused]")).to_contain_text("Use at most 20,000 characters.")
+    expect(page.locator("[data-refused]")).to_contain_text("Use at most 20,000 characters.", timeout=20_000)
     assert page.locator("#reason").evaluate("field => field.value.length") == 1_000_000
     assert not Comparison.objects.exists()

@@ -9,6 +9,7 @@ from rest_framework import serializers
 from accounts.strict import StrictSerializer
 from labeling.errors import BadContent, BadJudgement
 from labeling.kinds.correction.edits import edit_share
+from labeling.kinds.correction.hidden import brackets_for, has_hidden, read_back, write_out
 from labeling.kinds.correction.model import Correction
 from labeling.kinds.kind import Kind
 from labeling.models.assignment import Assignment
@@ -80,16 +81,24 @@ class CorrectionKind(Kind):
         return {"corrected": corrected.pk, "edit_share": edit_share(original.text, text)}
 
     def read_form(self, posted: QueryDict, *, design: Mapping[str, Any]) -> dict[str, Any]:
-        """`text`, with the line ends that a browser sends made ours."""
-        return {"text": posted.get("text", "").replace("\r\n", "\n")} if "text" in posted else {}
+        """`text`, with the line ends that a browser sends made ours, and marks made what they stand for."""
+        if "text" not in posted:
+            return {}
+        return {"text": read_back(posted.get("text", "").replace("\r\n", "\n"), posted.get("brackets", ""))}
 
     def said_of(self, judgement: Correction) -> dict[str, Any]:
         """The edited text; the answer's own when nothing was changed."""
         return {"text": (judgement.corrected or judgement.response).text}
 
     def card(self, *, design: Mapping[str, Any], draft: Mapping[str, Any], texts: Sequence[str]) -> dict[str, Any]:
-        """The text to edit."""
-        return {"hint": design["hint"], "original": texts[0], "text": draft.get("text", texts[0])}
+        """The text to edit, its hidden characters written out, and the answer likewise to hold it against."""
+        original, text = texts[0], draft.get("text", texts[0])
+        brackets = brackets_for(original, text)
+        return {
+            "hint": design["hint"], "shown": original, "brackets": brackets,
+            "original": write_out(original, brackets), "text": write_out(text, brackets),
+            "has_hidden": has_hidden(original) or has_hidden(text),
+        }  # fmt: skip
 
     def stored(self, judgement: Correction) -> dict[str, Any]:
         """The edited text is the sender's own; how much of the answer it changed is new to them."""
