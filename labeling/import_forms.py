@@ -50,6 +50,7 @@ class ColumnsForm(forms.Form):
 
     prompt = forms.ChoiceField(error_messages={"required": "Say which column holds the prompt."})
     external_id = forms.ChoiceField(label="Your own name for the prompt", required=False)
+    prompts_alone = forms.BooleanField(label="Import the prompts alone, without answers", required=False)
 
     def __init__(self, *given: Any, sniffed: Sniffed, **more: Any) -> None:
         guess = sniffed.columns
@@ -65,8 +66,24 @@ class ColumnsForm(forms.Form):
             self.fields[f"response_{place}"] = forms.ChoiceField(label=f"Answer {place}", required=False)
             self.fields[f"model_{place}"] = forms.ChoiceField(label=f"Model of answer {place}", required=False)
         for name, field in self.fields.items():
-            assert isinstance(field, forms.ChoiceField)
+            if not isinstance(field, forms.ChoiceField):
+                continue
             field.choices = columns if name == "prompt" and guess.prompt else [("", "– no column –"), *columns]
+
+        self.order_fields(["prompt", "external_id", *(n for n in self.fields if "_" in n and n[-1].isdigit())])
+        self.knows_no_answer = not guess.responses
+
+    @property
+    def asks_about_answers(self) -> bool:
+        """No column is known or chosen as one: prompts alone give nobody anything to judge."""
+        return self.knows_no_answer or "prompts_alone" in self.errors
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if not any(cleaned.get(f"response_{place}") for place in self.places) and not cleaned.get("prompts_alone"):
+            why = "Say which column holds each answer, or tick this: nothing was imported."
+            self.add_error("prompts_alone", why)
+        return cleaned
 
     def columns(self) -> Columns:
         """What was chosen."""

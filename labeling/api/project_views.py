@@ -128,7 +128,10 @@ class ProjectImport(APIView):
             ),
             OpenApiParameter("prompt_column", OpenApiTypes.STR, description="Tables, Label Studio: of the prompt."),
             OpenApiParameter(
-                "response_column", OpenApiTypes.STR, many=True, description="Of an answer, in their order; repeated."
+                "response_column",
+                OpenApiTypes.STR,
+                many=True,
+                description="Of an answer, in their order; repeated. Empty: prompts alone.",
             ),
             OpenApiParameter(
                 "model_column", OpenApiTypes.STR, many=True, description="Of its model, in the same order; repeated."

@@ -12,6 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest, QueryDict
 
+from accounts.errors import Invalid
 from labeling.api.streams import body_chunks
 from labeling.importing.formats import Sniffed, open_rows, read_rows, sniff_file, sniff_stream
 from labeling.importing.parquet import MAGIC
@@ -57,10 +58,17 @@ def _columns(query: QueryDict, sniffed: Sniffed) -> Columns:
         said["prompt"] = query["prompt_column"]
     if "external_id_column" in query:
         said["external_id"] = query["external_id_column"]
-    if responses := tuple(query.getlist("response_column")):
+    if "response_column" in query:
+        responses = tuple(name for name in query.getlist("response_column") if name)
         models = query.getlist("model_column")[: len(responses)]
         padded = (*models, *[""] * (len(responses) - len(models)))
         said |= {"responses": responses, "models": padded if models else ()}
     columns = replace(sniffed.columns, **said)
     columns.check(sniffed.names)
+    if not columns.responses and "response_column" not in query:
+        raise Invalid(
+            f"None of the columns {', '.join(sniffed.names)[:300]} is known as an answer. Name each with "
+            "response_column, or send response_column= to import the prompts alone.",
+            fields={"response_column": "Name the column of each answer."},
+        )
     return columns

@@ -16,7 +16,7 @@ from accounts.models import Membership
 from labeling.errors import BadContent
 from labeling.exporting.filters import ExportFilter
 from labeling.importing.tables import Columns
-from labeling.models import FileImport, ImportedVerdict, Item, Judgement, Prompt
+from labeling.models import FileImport, ImportedVerdict, Item, Judgement, Prompt, Response
 from labeling.services import file_imports, iter_export, measure_agreement
 from labeling.services.file_imports import accept_upload, choose_columns, list_unfinished, run_file_import
 from labeling.tasks import sweep_imports_task
@@ -60,6 +60,32 @@ def test_a_table_waits_until_its_columns_are_said(client, alice, project):
     assert Item.objects.count() == 2
     assert Prompt.objects.first().metadata == {"thema": "a"}
     assert "fragen.csv" in client.get(address).content.decode()
+
+
+def test_prompts_alone_are_imported_only_by_who_says_so(client, alice, project):
+    client.force_login(alice.user)
+    file = SimpleUploadedFile("fragen.csv", TABLE)
+    answer = client.post(f"/projects/{project.pk}/import/", {"file": file, "make_items": "on"}, follow=True)
+    here = answer.redirect_chain[-1][0]
+    assert "No column was recognised as an answer." in answer.content.decode()
+    refused = client.post(here, {"prompt": "frage"})
+    assert (refused.status_code, "Say which column holds each answer" in refused.content.decode()) == (422, True)
+    assert not Prompt.objects.exists()
+    page = client.post(here, {"prompt": "frage", "prompts_alone": "on"}, follow=True).content.decode()
+    assert "2 new" in page
+    assert "No items were made" in page
+    assert not Response.objects.exists()
+
+
+def test_who_takes_known_answers_away_is_asked_too(client, alice, project):
+    client.force_login(alice.user)
+    file = SimpleUploadedFile("t.csv", b"prompt,answer_a,answer_b\nWhy?,So.,Hm.\n")
+    answer = client.post(f"/projects/{project.pk}/import/", {"file": file, "make_items": "on"}, follow=True)
+    assert "recognised as an answer" not in answer.content.decode()
+    assert "prompts alone" not in answer.content.decode()
+    here = answer.redirect_chain[-1][0]
+    assert "prompts alone" in client.post(here, {"prompt": "prompt"}).content.decode()
+    assert "1 new" in client.post(here, {"prompt": "prompt", "prompts_alone": "on"}, follow=True).content.decode()
 
 
 def test_a_file_that_nothing_can_read_is_refused_and_not_kept(client, alice, project, settings):
@@ -249,6 +275,12 @@ def test_the_api_takes_tables_with_the_columns_named(project, alice):
     address = f"/projects/{project.pk}/import?name=fragen.csv"
     refused = Api(alice).send(address, TABLE)
     assert (refused.status_code, refused.json()["error"]["message"]) == (422, "Say which column holds the prompt.")
+    without = Api(alice).send(address + "&prompt_column=frage", TABLE)
+    assert (without.status_code, "response_column=" in without.json()["error"]["message"]) == (422, True)
+    assert not Prompt.objects.exists()
+    alone = Api(alice).send(address + "&prompt_column=frage&response_column=", TABLE).json()
+    assert (alone["created"], alone["items_made"], Response.objects.count()) == (2, 0, 0)
+    Prompt.objects.all().delete()
     named = "&prompt_column=frage&response_column=eins&response_column=zwei"
     report = Api(alice).send(address + named, TABLE).json()
     assert (report["created"], report["items_made"], report["rejected"]) == (2, 2, [])
