@@ -1,10 +1,15 @@
 """Projects: set up, listed, changed, paused."""
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
+from accord.errors import AccordError
 from accord.http import Http
+from accord.progress import Meter, Progress, Show
 from accord.records import Project
+
+POLL_SECONDS = 1.0
 
 
 class Projects:
@@ -38,9 +43,24 @@ class Projects:
         """Give out items again."""
         return self.change(project, paused=False)
 
-    def make_items(self, project: Project | int, **rules: Any) -> int:
-        """Make items of prompts and responses, by the rules of the API; how many were made."""
+    def make_items(self, project: Project | int, *, progress: Show = True, **rules: Any) -> int:
+        """Make items of prompts and responses, by the rules of the API; how many were made.
+
+        Many are made by the server's worker: this waits until they are. Interrupted, the server goes on.
+
+        Raises:
+            AccordError: also when somebody stopped it, or the server could not go on.
+        """
         answer = self._http.call("POST", f"/api/v1/projects/{id_of(project)}/items", json=rules)
+        with Meter(progress, Progress("Making items", "prompts", total=answer["prompts"])) as meter:
+            while answer["state"] == "working":
+                meter.set(answer["prompts_done"], note=f"{answer['made']:,} items")
+                time.sleep(POLL_SECONDS)
+                answer = self._http.call("GET", f"/api/v1/item-makings/{answer['id']}")
+            meter.set(answer["prompts_done"], note=f"{answer['made']:,} items")
+        if answer["state"] != "done":
+            why = answer["error"] or "Somebody stopped it."
+            raise AccordError(f"{why} {answer['made']:,} items were made and stay.", code=answer["state"])
         return int(answer["made"])
 
     def agreement(self, project: Project | int) -> dict[str, Any]:

@@ -11,12 +11,19 @@ def expire_leases_task() -> None:
     services.expire_leases()
     services.fold_reopened()
     services.carry_on_unfinished()
+    services.carry_on_makings()
 
 
 @shared_task(soft_time_limit=900, time_limit=960)
 def carry_on_bulk_action_task(action_id: int) -> None:
     """The rest of a bulk action that a request began."""
     services.carry_on(action_id, seconds=840)
+
+
+@shared_task(soft_time_limit=900, time_limit=960)
+def carry_on_making_task(making_id: int) -> None:
+    """The rest of the items that a request began to make."""
+    services.carry_on_making(making_id, seconds=840)
 
 
 @shared_task(soft_time_limit=4 * 3600, time_limit=4 * 3600 + 60)

@@ -8,7 +8,7 @@ from accounts.models import User
 from accounts.strict import StrictSerializer
 from labeling.api.serializers import ProjectSerializer
 from labeling.kinds import NAMES
-from labeling.models import Assignment, BulkAction, Item, Report
+from labeling.models import Assignment, BulkAction, Item, ItemMaking, Report
 from labeling.services.bulk_actions import MAX_SELECTED
 from labeling.services.queue_filter import STATES
 
@@ -126,6 +126,18 @@ class BulkActionSerializer(serializers.ModelSerializer[BulkAction]):
 
     def get_not_restored(self, action: BulkAction) -> int | None:
         return action.not_restored if action.state == BulkAction.State.UNDONE else None
+
+
+class ItemMakingSerializer(serializers.ModelSerializer[ItemMaking]):
+    by = PersonSerializer()
+    state = serializers.CharField(help_text="working, done, cancelled or failed.")
+
+    class Meta:
+        model = ItemMaking
+        fields = (
+            "id", "rules", "state", "made", "prompts", "prompts_done", "error", "by", "created_at", "finished_at",
+        )  # fmt: skip
+        read_only_fields = fields
 
 
 class ToldBulkActionSerializer(BulkActionSerializer):

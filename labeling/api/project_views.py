@@ -5,8 +5,7 @@ from typing import Any
 from django.http import StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
-from rest_framework import serializers
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -21,7 +20,6 @@ from labeling.api.manager_serializers import ToldProjectSerializer, WarningSeria
 from labeling.api.serializers import (
     AgreementSerializer,
     ImportReportSerializer,
-    NewItemsSerializer,
     NewProjectSerializer,
     ProjectFiguresSerializer,
     ProjectPatchSerializer,
@@ -167,23 +165,6 @@ class ProjectImport(APIView):
                 "rejected": [{"line": line, "reason": reason} for line, reason in report.rejected],
             }
         )
-
-
-class ProjectItems(APIView):
-    required_permission = Permission.MANAGE_PROJECTS
-
-    @extend_schema(
-        operation_id="projects_make_items",
-        request=NewItemsSerializer,
-        responses={201: inline_serializer("ItemsMade", {"made": serializers.IntegerField()})},
-    )
-    def post(self, request: Request, project_id: int) -> Response:
-        """Make items of prompts and responses by a selection policy, up to so many pairs a prompt."""
-        given = NewItemsSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
-        project = project_of(request, project_id)
-        made = services.make_items(project=project, by=member_of(request), **given.validated_data)
-        return Response({"made": made}, status=201)
 
 
 class ProjectAgreement(APIView):

@@ -24,7 +24,6 @@ from labeling.api.manager_serializers import (
     WarningSerializer,
 )
 from labeling.api.project_views import BEFORE, project_of
-from labeling.api.serializers import NewItemsSerializer
 from labeling.desk_card import lay_out_preview
 from labeling.kinds import NAMES
 from labeling.models import BulkAction, Item
@@ -62,23 +61,6 @@ class ProjectQueue(APIView):
         results = QueueRowSerializer(queue_rows(page.rows), many=True).data
         bounded = {"count": min(count, MAX_COUNTED), "count_is_bounded": count > MAX_COUNTED}
         return Response({**bounded, "results": results, "next": page.older})
-
-
-class ItemCount(APIView):
-    required_permission = Permission.MANAGE_PROJECTS
-
-    @extend_schema(
-        operation_id="projects_count_items",
-        request=NewItemsSerializer,
-        responses=inline_serializer("ItemsCounted", {"would_make": serializers.IntegerField()}),
-    )
-    def post(self, request: Request, project_id: int) -> Response:
-        """How many items these rules would make now; nothing is made."""
-        given = NewItemsSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
-        project = project_of(request, project_id)
-        found = services.count_items(project=project, by=member_of(request), **given.validated_data)
-        return Response({"would_make": found})
 
 
 class ItemPreview(APIView):

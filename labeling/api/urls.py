@@ -2,14 +2,16 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from labeling.api import judging_views, project_views, queue_views, review_views, snapshot_views
+from labeling.api import judging_views, making_views, project_views, queue_views, review_views, snapshot_views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("projects", project_views.ProjectList.as_view(), name="api-project-list"),
     path("projects/<int:project_id>", project_views.ProjectDetail.as_view(), name="api-project"),
     path("projects/<int:project_id>/import", project_views.ProjectImport.as_view(), name="api-project-import"),
-    path("projects/<int:project_id>/items", project_views.ProjectItems.as_view(), name="api-project-items"),
-    path("projects/<int:project_id>/items/count", queue_views.ItemCount.as_view(), name="api-item-count"),
+    path("projects/<int:project_id>/items", making_views.ProjectItems.as_view(), name="api-project-items"),
+    path("projects/<int:project_id>/items/count", making_views.ItemCount.as_view(), name="api-item-count"),
+    path("item-makings/<int:making_id>", making_views.ItemMakingDetail.as_view(), name="api-item-making"),
+    path("item-makings/<int:making_id>/cancel", making_views.ItemMakingCancel.as_view(), name="api-item-making-cancel"),
     path("projects/<int:project_id>/queue", queue_views.ProjectQueue.as_view(), name="api-queue"),
     path("projects/<int:project_id>/bulk-actions", queue_views.BulkActionList.as_view(), name="api-bulk-action-list"),
     path("bulk-actions/<int:action_id>", queue_views.BulkActionDetail.as_view(), name="api-bulk-action"),

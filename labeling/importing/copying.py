@@ -51,7 +51,7 @@ class Sender:
         """Append the rows in the order of their tables; what was started before must be over."""
         if any(each.blocks for each in rows):
             self._unchecked.enter_context(references_checked_by_caller(self._tables))
-            self._sending = self._pool.submit(_send, connection.connection, rows)
+            self._sending = self._pool.submit(send_rows, connection.connection, rows)
 
     def wait(self) -> None:
         """Until they are there.
@@ -70,7 +70,8 @@ class Sender:
         self._pool.shutdown()
 
 
-def _send(raw: Any, rows: Sequence[TableRows]) -> None:
+def send_rows(raw: Any, rows: Sequence[TableRows]) -> None:
+    """Append the rows over psycopg's own connection, in the order of their tables."""
     # Django's connection belongs to the thread that opened it; psycopg's does not.
     for each in rows:
         if each.blocks:

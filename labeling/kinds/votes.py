@@ -24,7 +24,7 @@ class Question:
 
 # Chosen for what somebody or a reward model makes of them: people agree less, or more, on these than on the others. The
 # last one was judged again because the reward model contradicted.
-DRAWN_AT_RANDOM = """i.policy NOT IN ('feedback', 'soft4', 'd_optimal', 'v_optimal', 'bald', 'uncertainty')
+DRAWN_AT_RANDOM = """i.policy NOT IN ('feedback', 'manager', 'soft4', 'd_optimal', 'v_optimal', 'bald', 'uncertainty')
     AND i.asked_again_at IS NULL"""
 
 

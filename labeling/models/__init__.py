@@ -10,6 +10,7 @@ from labeling.models.contradiction import Contradiction
 from labeling.models.file_import import FileImport
 from labeling.models.imported_verdict import ImportedVerdict
 from labeling.models.item import ACTIVE_POLICIES, Item, ItemKind, ItemResponse, SelectionPolicy
+from labeling.models.item_making import ItemMaking
 from labeling.models.project import Project
 from labeling.models.prompt import Prompt
 from labeling.models.queue_cursor import QueueCursor
@@ -40,6 +41,7 @@ __all__ = [
     "ImportedVerdict",
     "Item",
     "ItemKind",
+    "ItemMaking",
     "ItemResponse",
     "Judgement",
     "Project",

@@ -100,6 +100,8 @@ class BulkChange(models.Model):
     class Field(models.TextChoices):
         OVERLAP = "overlap"
         PRIORITY = "priority"
+        # How the item was chosen, which a change of its priority changes too: {"policy", "propensity", "last_leased"}.
+        POLICY = "policy"
         RESERVED_FOR = "reserved_for"
         WITHDRAWN_AT = "withdrawn_at"
         LEASE = "lease"

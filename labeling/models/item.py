@@ -26,6 +26,7 @@ class SelectionPolicy(models.TextChoices):
     FEWEST = "fewest_judgements", "Fewest judgements first"
     LENGTH_BALANCED = "length_balanced", "Pairs of similar length first"
     FEEDBACK = "feedback", "From feedback"
+    MANAGER = "manager", "A manager gave it its place"
     SOFT4 = "soft4", "Most to learn from, of some drawn at random"
     D_OPTIMAL = "d_optimal", "Most to learn from"
     V_OPTIMAL = "v_optimal", "Most to learn from for the prompts that will be served"

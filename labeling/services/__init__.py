@@ -10,6 +10,7 @@ from labeling.services.figures import ProjectFigures, project_figures
 from labeling.services.holding import check_assigned, mark_shown, release, renew_lease, save_draft, skip_assignment
 from labeling.services.imports import ImportReport, import_records
 from labeling.services.item_count import count_items
+from labeling.services.item_making import begin_making, cancel_making, carry_on_making, carry_on_makings
 from labeling.services.items import ItemRules, change_overlap, make_item, make_items
 from labeling.services.judging import submit_and_offer, submit_comparison, submit_judgement
 from labeling.services.learnable import count_preferences, count_ratings, ratings_differ
@@ -48,8 +49,12 @@ __all__ = [
     "ProjectWarning",
     "act_on_items",
     "archive_project",
+    "begin_making",
+    "cancel_making",
     "ask_second_opinion",
     "carry_on",
+    "carry_on_making",
+    "carry_on_makings",
     "carry_on_unfinished",
     "change_overlap",
     "change_warnings",

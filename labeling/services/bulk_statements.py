@@ -31,11 +31,24 @@ WITH changed AS (
       AND i.overlap <> greatest(%(overlap)s, old.overlap - old.open_slots)
     RETURNING i.id, to_jsonb(old.overlap) AS before, to_jsonb(i.overlap) AS after)
 """
+# Whoever judges an item that was moved judges what a manager wanted judged: it is no longer one that was drawn. What
+# is judged by as many as asked stays what it was, and so does what came from feedback.
 _PRIORITY = """
-WITH changed AS (
-    UPDATE labeling_item i SET priority = %(priority)s FROM labeling_item old
-    WHERE old.id = i.id AND i.id = ANY(%(ids)s) AND i.priority <> %(priority)s
-    RETURNING i.id, to_jsonb(old.priority) AS before, to_jsonb(i.priority) AS after)
+WITH placed AS (
+    SELECT id, priority, policy, propensity,
+           (open_slots > 0 OR withdrawn_at IS NOT NULL) AND policy NOT IN ('feedback', 'manager') AS was_drawn
+    FROM labeling_item WHERE id = ANY(%(ids)s) AND priority <> %(priority)s
+), changed AS (
+    UPDATE labeling_item i SET priority = %(priority)s,
+        policy = CASE WHEN was_drawn THEN 'manager' ELSE i.policy END,
+        propensity = CASE WHEN was_drawn THEN 1 ELSE i.propensity END
+    FROM placed WHERE placed.id = i.id
+    RETURNING i.id, to_jsonb(placed.priority) AS before, to_jsonb(i.priority) AS after
+), chosen AS (
+    INSERT INTO labeling_bulkchange (action_id, item_id, field, before, after)
+    SELECT %(action)s, id, 'policy', jsonb_build_object('policy', policy, 'propensity', propensity, 'last_leased',
+        (SELECT max(a.leased_at) FROM labeling_assignment a WHERE a.item_id = placed.id)), '"manager"'::jsonb
+    FROM placed WHERE was_drawn)
 """
 _RESERVE = """
 WITH changed AS (
@@ -122,6 +135,11 @@ _UNDO = [
         AND c.before::int >= i.overlap - i.open_slots RETURNING c.id""",  # noqa: S608
     f"""UPDATE labeling_item i SET priority = c.before::float8
         {_THESE} AND c.field = 'priority' AND to_jsonb(i.priority) = c.after RETURNING c.id""",  # noqa: S608
+    # Unless somebody was given it in the place where the manager had put it.
+    f"""UPDATE labeling_item i SET policy = c.before ->> 'policy', propensity = (c.before -> 'propensity')::float8
+        {_THESE} AND c.field = 'policy' AND to_jsonb(i.policy) = c.after AND NOT EXISTS (
+            SELECT FROM labeling_assignment a WHERE a.item_id = i.id
+            AND a.leased_at > coalesce((c.before ->> 'last_leased')::timestamptz, '-infinity')) RETURNING c.id""",  # noqa: S608
     f"""UPDATE labeling_item i SET reserved_for_id = c.before::bigint
         {_THESE} AND c.field = 'reserved_for' AND to_jsonb(i.reserved_for_id) IS NOT DISTINCT FROM c.after
         RETURNING c.id""",  # noqa: S608

@@ -14,9 +14,8 @@ from accounts.permissions import Permission, check_can
 from labeling.kinds import kind_of
 from labeling.kinds.design import design_of
 from labeling.models import Item, ItemKind, ItemResponse, Project, Prompt, Response, SelectionPolicy
-from labeling.selection import Policy, policies
 from labeling.services.content_lock import lock_content
-from labeling.services.item_candidates import candidates_of, known_keys, prompt_batches
+from labeling.services.item_filling import draw_overlap, fill_items
 from labeling.services.item_rules import ItemRules, response_key
 from labeling.services.queue import restart_queue
 
@@ -100,59 +99,6 @@ def makes_pairs_in_order(project: Project) -> bool:
     """Whether the first two answers of a row make its item, without a look at the others."""
     policy = project.selection_policy
     return design_of(project).kind == ItemKind.COMPARISON and policy != SelectionPolicy.LENGTH_BALANCED
-
-
-def fill_items(project: Project, wanted: ItemRules) -> int:
-    """Fill up each prompt to what the rules want; the caller has a transaction."""
-    lock_content(project.pk, alone=True)
-    made = 0
-    for batch in prompt_batches(project, wanted):
-        made += _fill(project, batch, wanted, policies()[wanted.policy])
-    if made:
-        restart_queue(project)
-    return made
-
-
-def _fill(project: Project, prompts: Sequence[Prompt], rules: ItemRules, policy: Policy) -> int:
-    chance = random.SystemRandom()
-    known = known_keys(prompts, rules)
-    items, sets = [], []
-    for prompt in prompts:
-        missing = rules.items_per_prompt - len(known[prompt.pk])
-        if missing <= 0:
-            continue
-        candidates = candidates_of(prompt, rules, known[prompt.pk])
-        for place in policy.choose(candidates, missing, chance) if candidates else []:
-            overlap = draw_overlap(project)
-            sets.append(place.candidate.response_ids)
-            items.append(
-                Item(
-                    project=project, prompt=prompt, kind=rules.kind, priority=place.priority, overlap=overlap,
-                    open_slots=overlap, policy=place.policy or policy.name, propensity=place.propensity,
-                    response_key=response_key(place.candidate.response_ids),
-                    requires=required_tags(prompt.metadata) if rules.require_from_metadata else [],
-                )
-            )  # fmt: skip
-    Item.objects.bulk_create(items)
-    ItemResponse.objects.bulk_create(
-        ItemResponse(item=item, response_id=response_id, position=position)
-        for item, response_ids in zip(items, sets, strict=True)
-        for position, response_id in enumerate(response_ids)
-    )
-    return len(items)
-
-
-def required_tags(metadata: dict[str, Any]) -> list[str]:
-    """`{"language": "de", "skills": ["python"]}` as ["language:de", "skill:python"]."""
-    language, skills = metadata.get("language"), metadata.get("skills")
-    tags = [f"language:{language.lower()}"] if isinstance(language, str) and language else []
-    tags += [f"skill:{skill.lower()}" for skill in skills if isinstance(skill, str)] if isinstance(skills, list) else []
-    return sorted({tag[:60] for tag in tags})
-
-
-def draw_overlap(project: Project) -> int:
-    """The project's overlap, and one more for so many of a hundred items."""
-    return min(project.overlap + (random.random() * 100 < project.extra_overlap_percent), 20)
 
 
 def draw_priority(policy: str) -> float:

@@ -41,6 +41,7 @@ WITH free AS MATERIALIZED (
     SELECT i.id FROM labeling_item i JOIN labeling_prompt p ON p.id = i.prompt_id
     WHERE i.project_id = %(project)s AND i.kind = 'comparison' AND i.open_slots = i.overlap AND i.open_slots > 0
       AND p.held_out AND i.policy NOT IN ('random', 'feedback')
+      AND (i.policy <> 'manager' OR i.priority BETWEEN 0 AND 1)
     ORDER BY i.id LIMIT %(batch)s FOR NO KEY UPDATE OF i SKIP LOCKED
 )
 UPDATE labeling_item i SET priority = random(), policy = 'random', propensity = 1 FROM free WHERE i.id = free.id

@@ -1,11 +1,11 @@
-"""Items as a manager sees them: the queue, one item, its preview, making more, and doing something to many at once."""
+"""Items as a manager sees them: the queue, one item, its preview, and doing something to many at once."""
 
 from django import forms
 from django.contrib import messages
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from accounts.decorators import MemberRequest, requires
 from accounts.paging import page_of
@@ -15,8 +15,6 @@ from labeling import services
 from labeling.desk_card import lay_out_preview
 from labeling.kinds import all_kinds
 from labeling.models import BulkAction, Item, Project
-from labeling.project_forms import ItemRulesForm
-from labeling.services.item_rules import default_rules, model_names
 from labeling.services.queue_filter import MAX_COUNTED, STATES, QueueFilter, count_queue, queue_items
 from labeling.services.queue_rows import queue_rows, who_may_have
 from labeling.views.common import project_of, warn_of
@@ -28,7 +26,14 @@ ACTS = [
     ("withdraw", "Withdraw", "Nobody gets it any more; what was judged of it stays."),
     ("put_back", "Put back", "A withdrawn item is given out again."),
     ("overlap", "People per item", "How many judge it; never fewer than have judged or hold it."),
-    ("priority", "Priority", "Higher comes first. Above 1 or below 0 it stays when places are worked out anew."),
+    (
+        "priority",
+        "Priority",
+        (
+            "Higher comes first. Above 1 or below 0 it stays when places are worked out anew. Items that you move are "
+            "no longer drawn at random: agreement, and what random items show, leave them out."
+        ),
+    ),
 ]
 
 # What an act is made of besides the items. After a refusal it stands in the address, as "do_act" and so on.
@@ -204,26 +209,3 @@ def undo(request: MemberRequest, project_id: int, action_id: int) -> HttpRespons
     else:
         messages.success(request, f"Undone: {undone.restored} item{'' if undone.restored == 1 else 's'} as before.")
     return redirect(_back(request, project))
-
-
-@require_http_methods(["GET", "POST"])
-@requires(Permission.MANAGE_PROJECTS)
-def make_items(request: MemberRequest, project_id: int) -> HttpResponse:
-    """Rules for new items; first counted, then made."""
-    project = project_of(request.member, project_id)
-    usual = default_rules(project)
-    initial = {"kind": usual.kind, "policy": usual.policy, "items_per_prompt": usual.items_per_prompt}
-    posted = request.POST if request.method == "POST" else None
-    form = ItemRulesForm(posted, initial=initial, models=model_names(project))
-    context = {"project": project, "tab": "items", "part": "make", "form": form}
-    if form.is_valid():
-        with shown_on(form):
-            if "count" in request.POST:
-                context["would_make"] = services.count_items(project=project, by=request.member, **form.rules())
-            else:
-                made = services.make_items(project=project, by=request.member, **form.rules())
-                if made:
-                    messages.success(request, f"{made:,} item{'' if made == 1 else 's'} made. Annotators get them now.")
-                    return redirect("project-items", project.pk)
-                context["would_make"] = 0
-    return render(request, "labeling/items_make.html", context, status=422 if form.errors else 200)
