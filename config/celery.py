@@ -39,6 +39,7 @@ app.conf.beat_schedule = {
     "forget old deliveries": {"task": "webhooks.tasks.forget_deliveries_task", "schedule": schedule(300)},
     "expire leases": {"task": "labeling.tasks.expire_leases_task", "schedule": schedule(SWEEP_SECONDS)},
     "sweep imports": {"task": "labeling.tasks.sweep_imports_task", "schedule": schedule(SWEEP_SECONDS)},
+    "sweep competence": {"task": "labeling.tasks.sweep_competence_task", "schedule": schedule(SWEEP_SECONDS)},
     "turn feedback into items": {
         "task": "serving.tasks.sweep_feedback_task",
         "schedule": schedule(SWEEP_SECONDS),

@@ -37,3 +37,16 @@ def sweep_imports_task() -> None:
     """Find imports whose message or whose worker was lost."""
     for file_import_id in file_imports.list_unfinished():
         send_on_commit(run_file_import_task, file_import_id)
+
+
+@shared_task(soft_time_limit=900, time_limit=960)
+def compute_competence_task(report_id: int) -> None:
+    """What the labels of one project say of its annotators."""
+    services.compute_competence(report_id)
+
+
+@shared_task(soft_time_limit=60, time_limit=90)
+def sweep_competence_task() -> None:
+    """Find reports whose message or whose worker was lost."""
+    for report_id in services.sweep_competence():
+        send_on_commit(compute_competence_task, report_id)

@@ -2,6 +2,7 @@ from django.urls import URLPattern, URLResolver, path
 
 from labeling.views import (
     browse,
+    competence,
     contradictions,
     design,
     desk,
@@ -22,6 +23,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("projects/new/<slug:setup>/", projects.project_setup, name="project-setup"),
     path("projects/<int:project_id>/", overview.project, name="project"),
     path("projects/<int:project_id>/agreement/", overview.agreement, name="project-agreement"),
+    path("projects/<int:project_id>/competence/", competence.competence, name="competence"),
+    path("projects/<int:project_id>/competence/compute/", competence.compute, name="competence-compute"),
+    path("projects/<int:project_id>/competence/export/", competence.export, name="competence-export"),
     path("projects/<int:project_id>/edit/", projects.project_edit, name="project-edit"),
     path("projects/<int:project_id>/edit/asked/", design.project_design, name="project-design"),
     path("projects/<int:project_id>/pause/", projects.project_pause, name="project-pause"),

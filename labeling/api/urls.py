@@ -2,7 +2,15 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from labeling.api import judging_views, making_views, project_views, queue_views, review_views, snapshot_views
+from labeling.api import (
+    competence_views,
+    judging_views,
+    making_views,
+    project_views,
+    queue_views,
+    review_views,
+    snapshot_views,
+)
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("projects", project_views.ProjectList.as_view(), name="api-project-list"),
@@ -25,6 +33,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("reports", review_views.OwnReports.as_view(), name="api-own-reports"),
     path("reports/<int:report_id>/resolve", review_views.ReportResolve.as_view(), name="api-report-resolve"),
     path("projects/<int:project_id>/agreement", project_views.ProjectAgreement.as_view(), name="api-agreement"),
+    path("projects/<int:project_id>/competence", competence_views.ProjectCompetence.as_view(), name="api-competence"),
     path("projects/<int:project_id>/export", project_views.ProjectExport.as_view(), name="api-export"),
     path("projects/<int:project_id>/next", judging_views.ProjectNext.as_view(), name="api-next"),
     path("assignments/<int:assignment_id>/judgement", judging_views.AssignmentJudgement.as_view(), name="api-judge"),

@@ -6,6 +6,7 @@ from labeling import kinds
 from labeling.models.annotator_profile import AnnotatorProfile
 from labeling.models.assignment import Assignment
 from labeling.models.bulk_action import BulkAction, BulkChange
+from labeling.models.competence import AnnotatorCompetence, CompetenceReport
 from labeling.models.contradiction import Contradiction
 from labeling.models.file_import import FileImport
 from labeling.models.imported_verdict import ImportedVerdict
@@ -29,12 +30,14 @@ from labeling.models.judgement import Judgement  # noqa: E402  # isort: skip
 
 __all__ = [
     "ACTIVE_POLICIES",
+    "AnnotatorCompetence",
     "AnnotatorProfile",
     "Assignment",
     "BulkAction",
     "BulkChange",
     "Choice",
     "Comparison",
+    "CompetenceReport",
     "Contradiction",
     "Correction",
     "FileImport",

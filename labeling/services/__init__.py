@@ -3,6 +3,7 @@
 from labeling.services.agreement import AgreementFigures, PairAgreement, measure_agreement
 from labeling.services.annotators import pause_annotator, profile_of, set_preferences, set_tags
 from labeling.services.bulk_actions import Order, act_on_items, carry_on, carry_on_unfinished, undo_action
+from labeling.services.competence import compute_competence, request_competence, sweep_competence
 from labeling.services.contradictions import ask_second_opinion, store_contradictions
 from labeling.services.expiry import expire_leases
 from labeling.services.exports import iter_export
@@ -59,6 +60,7 @@ __all__ = [
     "change_overlap",
     "change_warnings",
     "check_assigned",
+    "compute_competence",
     "count_items",
     "count_new_judgements",
     "count_preferences",
@@ -95,6 +97,7 @@ __all__ = [
     "release",
     "renew_lease",
     "report_item",
+    "request_competence",
     "resolve_report",
     "restart_queue",
     "resume_project",
@@ -107,6 +110,7 @@ __all__ = [
     "submit_and_offer",
     "submit_comparison",
     "submit_judgement",
+    "sweep_competence",
     "undo_action",
     "undo_last",
     "update_project",

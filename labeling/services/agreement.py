@@ -21,7 +21,7 @@ N_LABELS = 5  # the item's first response is better, its second, about equal, bo
 MAX_PAIRS = 200
 
 # The sides are undone: a label names the item's response, wherever the person saw it.
-_VOTES = f"""
+VOTES = f"""
 SELECT c.item_id::bigint, c.annotator_id::bigint,
              CASE c.choice WHEN 'tie' THEN 2 WHEN 'both_bad' THEN 3 WHEN 'both_good' THEN 4
                   ELSE ((c.choice = 'a') <> (c.response_a_id = first.response_id))::int END::smallint
@@ -70,7 +70,7 @@ class AgreementFigures:
 def measure_agreement(project: Project) -> AgreementFigures:
     """How far the project's annotators agree, on items that were drawn at random: DRAWN_AT_RANDOM says which not."""
     of_project = {"project": project.pk}
-    votes = read_rows(_VOTES, of_project, {"item": ">i8", "annotator": ">i8", "label": ">i2"})
+    votes = read_rows(VOTES, of_project, {"item": ">i8", "annotator": ">i8", "label": ">i2"})
     items_V = votes["item"].astype(np.int64)
     annotators_V = votes["annotator"].astype(np.int64)
     labels_V = votes["label"].astype(np.int64)

@@ -207,9 +207,9 @@ class _RejectedFile:
             self._write = csv.writer(self._file).writerow
             self._write(["line", "reason", "row"])
         if self._file.tell() < REJECTED_FILE_BYTES:
-            self._write([str(row.number), row.reason, _harmless(row.excerpt)])
+            self._write([str(row.number), row.reason, harmless_cell(row.excerpt)])
 
 
-def _harmless(text: str) -> str:
+def harmless_cell(text: str) -> str:
     """A cell that no spreadsheet runs."""
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")) else text

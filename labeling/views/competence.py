@@ -1,0 +1,85 @@
+"""What the labels say of each annotator, for managers."""
+
+import csv
+from collections.abc import Iterator
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.decorators import MemberRequest, requires
+from accounts.paging import page_of
+from accounts.permissions import Permission
+from labeling import services
+from labeling.competence_chart import draw_intervals
+from labeling.enqueue import send_on_commit
+from labeling.models import CompetenceReport
+from labeling.services.competence import doubtful_annotators, new_labels_since
+from labeling.services.file_imports import harmless_cell
+from labeling.tasks import compute_competence_task
+from labeling.views.common import project_of
+
+PAGE = 25
+COLUMNS = ("annotator", "name", "labels", "knows", "knows_low", "knows_high", "right", "right_low", "right_high")
+
+
+@require_safe
+@requires(Permission.MANAGE_PROJECTS)
+def competence(request: MemberRequest, project_id: int) -> HttpResponse:
+    """The figures as they were worked out last, and whether that is being done anew."""
+    project = project_of(request.member, project_id)
+    report = CompetenceReport.objects.filter(project=project).first()
+    context: dict[str, Any] = {"project": project, "tab": "items", "part": "competence", "report": report}
+    if report is not None:
+        annotators = report.annotators.select_related("annotator")
+        page = page_of(annotators, before=request.GET.get("before"), size=PAGE)
+        context |= {
+            "page": page,
+            "chart": draw_intervals(page.rows),
+            "new_labels": new_labels_since(report) if report.computed_at else 0,
+            "people": annotators.count(),
+            "doubtful": doubtful_annotators(report),
+        }
+    template = "labeling/competence.html#figures" if request.htmx else "labeling/competence.html"  # type: ignore[attr-defined]
+    return render(request, template, context)
+
+
+@require_POST
+@requires(Permission.MANAGE_PROJECTS)
+def compute(request: MemberRequest, project_id: int) -> HttpResponse:
+    """Have a worker do it."""
+    project = project_of(request.member, project_id)
+    report, begun = services.request_competence(project=project, by=request.member)
+    if begun:
+        send_on_commit(compute_competence_task, report.pk)
+    else:
+        messages.info(request, "It is being worked out already.")
+    return redirect("competence", project.pk)
+
+
+@require_safe
+@requires(Permission.MANAGE_PROJECTS)
+def export(request: MemberRequest, project_id: int) -> StreamingHttpResponse:
+    """All of them as CSV."""
+    project = project_of(request.member, project_id)
+    report = get_object_or_404(CompetenceReport, project=project)
+    rows = report.annotators.select_related("annotator").order_by("-pk").iterator(chunk_size=1000)
+    lines = (
+        (row.annotator_id, harmless_cell(row.annotator.display_name), *(getattr(row, n) for n in COLUMNS[2:]))
+        for row in rows
+    )
+    headers = {"Content-Disposition": f'attachment; filename="{project.slug}-competence.csv"'}
+    return StreamingHttpResponse(_csv(lines), content_type="text/csv; charset=utf-8", headers=headers)
+
+
+class _Echo:
+    def write(self, line: str) -> str:
+        return line
+
+
+def _csv(lines: Iterator[tuple[Any, ...]]) -> Iterator[str]:
+    writer = csv.writer(_Echo())
+    yield writer.writerow(COLUMNS)
+    yield from map(writer.writerow, lines)
