@@ -1,4 +1,4 @@
-"""Judgements of one kind as JSON lines that PostgreSQL writes, many lines a row of its answer.
+"""Judgements as lines of text, JSON or CSV, that PostgreSQL writes, many lines a row of its answer.
 
 Everything in these statements is text of this code; what comes from outside are parameters.
 """
@@ -28,41 +28,45 @@ WITH RECURSIVE cut(number, after, last) AS (
     UNION ALL SELECT number + 1, last, ({next_end}) FROM cut WHERE last IS NOT NULL
 )
 SELECT block.lines FROM cut CROSS JOIN LATERAL (
-    SELECT string_agg(line, '') AS lines FROM (
-        SELECT {line} AS line {source} AND j.id > cut.after AND j.id <= coalesce(cut.last, {endless})
-        ORDER BY {order}
-    ) ordered
+    SELECT string_agg(line, '') AS lines FROM ({lines}) ordered
 ) block WHERE cut.number %% %(parts)s = %(part)s
 """
-_END = """SELECT id FROM {table} WHERE project_id = %(project)s AND id > {after} ORDER BY id
-          OFFSET %(rows)s - 1 LIMIT 1"""
-_MEASURE = """
-SELECT (SELECT max(octet_length({line})) {source} AND j.id > %(after)s AND j.id <= coalesce(({end}), {endless})),
-       EXISTS (SELECT FROM {table} WHERE project_id = %(project)s AND id > %(after)s OFFSET %(many)s)
-"""
+_MEASURE = "SELECT greatest({longest}), EXISTS (SELECT FROM ({all_ids}) every OFFSET %(many)s)"
 _ENDLESS = 2**63 - 1
 
 
-def in_blocks(lines: Lines) -> str:
+def in_blocks(parts: Sequence[Lines]) -> str:
     """Every `parts`-th block of lines from the `part`-th on; a block is of `rows` judgements, counted or not."""
-    return _BLOCKS.format(
-        line=lines.line, source=lines.source, order=_order(lines), endless=_ENDLESS,
-        first_end=_END.format(table=lines.table, after="%(after)s"),
-        next_end=_END.format(table=lines.table, after="cut.last"),
-    )  # fmt: skip
+    within = f"j.id > cut.after AND j.id <= coalesce(cut.last, {_ENDLESS})"
+    ends = {"first_end": _end(parts, "%(after)s"), "next_end": _end(parts, "cut.last")}
+    return _BLOCKS.format(lines=one_by_one(parts, within), **ends)
 
 
-def measure(lines: Lines) -> str:
+def measure(parts: Sequence[Lines]) -> str:
     """The length of the longest line of the first `rows` judgements, and whether there are more than `many`."""
-    end = _END.format(table=lines.table, after="%(after)s")
-    return _MEASURE.format(line=lines.line, source=lines.source, table=lines.table, end=end, endless=_ENDLESS)
+    begin = f"j.id > %(after)s AND j.id <= coalesce(({_end(parts, '%(after)s')}), {_ENDLESS})"
+    longest = (f"(SELECT max(octet_length({each.line})) {each.source} AND {begin})" for each in parts)
+    return _MEASURE.format(longest=", ".join(longest), all_ids=" UNION ALL ".join(_ids(parts, "%(after)s")))
 
 
-def one_by_one(parts: Sequence[Lines]) -> str:
-    """The lines of several kinds, in the order of their judgements."""
+def _end(parts: Sequence[Lines], after: str) -> str:
+    """The last judgement of the block that begins behind `after`; NULL where it is not full."""
+    first = (f"({ids} ORDER BY id LIMIT %(rows)s)" for ids in _ids(parts, after))
+    return f"SELECT id FROM ({' UNION ALL '.join(first)}) first ORDER BY id OFFSET %(rows)s - 1 LIMIT 1"  # noqa: S608
+
+
+def _ids(parts: Sequence[Lines], after: str) -> list[str]:
+    return [f"SELECT id FROM {each.table} WHERE project_id = %(project)s AND id > {after}" for each in parts]  # noqa: S608
+
+
+def one_by_one(parts: Sequence[Lines], within: str = "true") -> str:
+    """The lines of one kind or several, in the order of their judgements."""
     if len(parts) == 1:
-        return f"SELECT {parts[0].line} {parts[0].source} ORDER BY {_order(parts[0])}"  # noqa: S608
-    selects = (f"(SELECT j.id AS id, {each.place} AS place, {each.line} AS line {each.source})" for each in parts)
+        (only,) = parts
+        return f"SELECT {only.line} AS line {only.source} AND {within} ORDER BY {_order(only)}"  # noqa: S608
+    selects = (
+        f"(SELECT j.id AS id, {each.place} AS place, {each.line} AS line {each.source} AND {within})" for each in parts
+    )
     return f"SELECT line FROM ({' UNION ALL '.join(selects)}) found ORDER BY id, place"  # noqa: S608
 
 
@@ -74,6 +78,15 @@ def json_line(columns: Sequence[Column]) -> str:
     names = (f"""'{"," if number else "{"}"{column.name}":'""" for number, column in enumerate(columns))
     cells = (f"{name}, {_json_of(column)}" for name, column in zip(names, columns, strict=True))
     return f"concat({', '.join(cells)}, E'}}\\n')"
+
+
+def csv_line(cells: Sequence[Column]) -> str:
+    """The cells between commas; each is a text or NULL, quoted unless it is plain."""
+    written = (
+        f"({cell.sql})" if cell.is_plain else f"""'"' || replace(({cell.sql}), '"', '""') || '"'""" for cell in cells
+    )
+    between = ", ',', "
+    return f"concat({between.join(written)}, E'\\n')"
 
 
 def _order(lines: Lines) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from labeling.exporting.filters import ExportFilter
 from labeling.exporting.kind_export import Column, KindExport, Training
-from labeling.exporting.lines import Lines, json_line
+from labeling.exporting.lines import Lines, csv_line, json_line
 from labeling.kinds import kind_of
 
 _FIRST = (
@@ -80,6 +80,11 @@ def json_lines(name: str, columns: Sequence[Column], export: KindExport, limits:
     return Lines(kind_of(name).table, json_line(columns), _source(name, export, export.joins, "true", limits))
 
 
+def csv_lines(name: str, cells: Sequence[Column], export: KindExport, limits: ExportFilter) -> Lines:
+    """A row of cells, each a text or NULL, for every judgement of the kind."""
+    return Lines(kind_of(name).table, csv_line(cells), _source(name, export, export.joins, "true", limits))
+
+
 def imported_rows(limits: ExportFilter) -> str:
     """Lines of what files said about which answer is better: no judgements, and none of what is told of a judgement."""
     after = "AND v.id > %(after)s" if limits.after else ""
@@ -105,11 +110,6 @@ def training_lines(kinds: Sequence[tuple[str, KindExport]], format: str, limits:
             source = _source(name, export, training.joins, training.where, limits)
             parts.append(Lines(kind_of(name).table, line, source, training.order or "0"))
     return parts
-
-
-def table_rows(name: str, export: KindExport, cells: Sequence[str], limits: ExportFilter) -> str:
-    """Columns of one kind, as `cells` writes them."""
-    return f"SELECT {', '.join(cells)} {_source(name, export, export.joins, 'true', limits)} ORDER BY j.id"  # noqa: S608
 
 
 def _source(kind: str, export: KindExport, joins: str, where: str, limits: ExportFilter) -> str:

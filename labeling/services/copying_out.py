@@ -1,6 +1,6 @@
 """What an export selects, out of PostgreSQL by COPY: blocks of whole lines, Python neither parses nor holds them.
 
-One kind's lines come over several connections at once, of the same snapshot, each with a server process of its own.
+They come over several connections at once, of the same snapshot, each with a server process of its own.
 With two, each takes every second block, so that reading them in turn gives the order; whoever is ahead waits to be
 read, with no more in hand than a socket's buffer.
 """
@@ -38,9 +38,7 @@ def copy_lines(parts: Sequence[Lines], values: Mapping[str, Any], *, walk: bool 
         values: the parameters; `project` and `after` among them.
         walk: every join is by a key; False where one is with something that was added up.
     """
-    if len(parts) > 1 or not walk:
-        return copy_rows(one_by_one(parts), values, walk=walk)
-    return _copy_blocks(parts[0], values)
+    return _copy_blocks(parts, values) if walk else copy_rows(one_by_one(parts), values, walk=False)
 
 
 def copy_rows(select: str, values: Mapping[str, Any], *, walk: bool = True) -> Iterator[bytes]:
@@ -52,16 +50,7 @@ def copy_rows(select: str, values: Mapping[str, Any], *, walk: bool = True) -> I
             yield from _gathered(line for line in lines if line)
 
 
-def copy_csv(select: str, values: Mapping[str, Any], *, walk: bool = True) -> Iterator[bytes]:
-    """A query as CSV, with a header."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        if walk:
-            cursor.execute(_WALK)
-        with cursor.cursor.copy(f"COPY ({select}) TO STDOUT (FORMAT csv, HEADER)", values) as copy:
-            yield from _gathered(copy)
-
-
-def _copy_blocks(lines: Lines, values: Mapping[str, Any]) -> Iterator[bytes]:
+def _copy_blocks(parts: Sequence[Lines], values: Mapping[str, Any]) -> Iterator[bytes]:
     # Others see nothing of what a transaction around this has done.
     most = 1 if connection.in_atomic_block else settings.EXPORT_CONNECTIONS
     with transaction.atomic(), ExitStack() as stack:
@@ -69,14 +58,14 @@ def _copy_blocks(lines: Lines, values: Mapping[str, Any]) -> Iterator[bytes]:
         if most > 1:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         cursor.execute(_WALK)
-        cursor.execute(measure(lines), {**values, "rows": ROWS, "many": MANY})
+        cursor.execute(measure(parts), {**values, "rows": ROWS, "many": MANY})
         longest, are_many = cursor.fetchone()
         several = [connection, *_beside(cursor, stack, most - 1 if are_many else 0)]
         rows = max(1, min(ROWS, BLOCK_BYTES // (longest or 1)))
         every = {**values, "rows": rows, "parts": len(several)}
         streams = [
-            stack.enter_context(_copy(one, in_blocks(lines), {**every, "part": part}))
-            for part, one in enumerate(several)
+            stack.enter_context(_copy(one, in_blocks(parts), {**every, "part": number}))
+            for number, one in enumerate(several)
         ]
         blocks = itertools.chain.from_iterable(itertools.zip_longest(*streams))
         yield from _gathered(block for block in blocks if block)

@@ -15,17 +15,17 @@ from labeling import exporting
 from labeling.exporting.filters import ExportFilter
 from labeling.exporting.kind_export import Column, KindExport
 from labeling.exporting.piping import through
-from labeling.exporting.selecting import columns_of, imported_rows, json_lines, table_rows, training_lines
+from labeling.exporting.selecting import columns_of, csv_lines, imported_rows, json_lines, training_lines
 from labeling.kinds import NAMES, kind_of
 from labeling.kinds.design import design_of
 from labeling.models import Project
-from labeling.services.copying_out import copy_csv, copy_lines, copy_rows
+from labeling.services.copying_out import copy_lines, copy_rows
 from labeling.services.pseudonyms import pseudonyms_of
 
 FORMATS = ("jsonl", "preference", "kto", "sft", "csv", "parquet", "imported")
 _PARQUET = Path(exporting.__file__).with_name("parquet_program.py")
 # A spreadsheet runs a cell that begins like this, the full-width signs among them; the quote makes it text.
-_CELL = "CASE WHEN {0} ~ '^[-=+@\\t\\r\\n＝＋－＠]' THEN '''' || {0} ELSE {0} END AS {1}"
+_CELL = "CASE WHEN {0} ~ '^[-=+@\\t\\r\\n＝＋－＠]' THEN '''' || {0} ELSE {0} END"
 
 
 def iter_export(
@@ -67,7 +67,8 @@ def iter_export(
     columns = columns_of(name, export, anonymous=limits.anonymous)
     if format == "csv":
         cells = [_csv_cell(column) for column in columns]
-        return copy_csv(table_rows(name, export, cells, limits), values, walk=walk)
+        header = f"{','.join(cell.name for cell in cells)}\n".encode()
+        return _headed(header, copy_lines([csv_lines(name, cells, export, limits)], values, walk=walk))
     lines = json_lines(name, [_plain_cell(column) for column in columns], export, limits)
     schema = json.dumps([[column.name, column.type] for column in columns])
     return through([sys.executable, "-I", str(_PARQUET), schema], copy_lines([lines], values, walk=walk))
@@ -127,12 +128,19 @@ def _values(project: Project, kinds: list[tuple[str, KindExport]], limits: Expor
     return values
 
 
-def _csv_cell(column: Column) -> str:
+def _headed(header: bytes, lines: Iterator[bytes]) -> Iterator[bytes]:
+    yield header
+    yield from lines
+
+
+def _csv_cell(column: Column) -> Column:
     if column.type == "messages":
-        return _CELL.format(f"({column.sql} -> -1 ->> 'content')", "last_turn")
+        return Column("last_turn", _CELL.format(f"({column.sql} -> -1 ->> 'content')"))
     if column.type in ("text", "json"):
-        return _CELL.format(f"({column.sql})::text", column.name)
-    return f"{column.sql} AS {column.name}"
+        return Column(column.name, _CELL.format(f"({column.sql})::text"))
+    if column.type == "bool":
+        return Column(column.name, f"CASE {column.sql} WHEN true THEN 't' WHEN false THEN 'f' END", is_plain=True)
+    return Column(column.name, f"({column.sql})::text", is_plain=True)
 
 
 def _plain_cell(column: Column) -> Column:

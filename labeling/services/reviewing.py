@@ -30,6 +30,7 @@ class JudgementSaid:
 
     id: int
     item_id: int
+    prompt: Prompt
     kind: str
     annotator: Any
     said: list[tuple[str, str]]
@@ -63,7 +64,7 @@ def judgements_of_items(*, project: Project, by: Membership, items: Sequence[Ite
     rows: list[Any] = []
     for kind in {item.kind for item in items}:
         of_kind = kind_of(kind).model._default_manager.filter(item__in=[item for item in items if item.kind == kind])
-        rows += of_kind.select_related("annotator").order_by("pk")[:MAX_SHOWN]
+        rows += of_kind.select_related("annotator", "item__prompt").order_by("pk")[:MAX_SHOWN]
     found: dict[int, list[JudgementSaid]] = {item.pk: [] for item in items}
     for said in _tell(rows, design_of(project), {item.prompt_id for item in items}):
         found[said.item_id].append(said)
@@ -112,7 +113,7 @@ def _tell(rows: Iterable[Any], design: Design, prompt_ids: set[int]) -> Iterable
         kind = kind_of(row._meta.model_name)
         words = import_module(f"labeling.kinds.{kind.name}.words")
         yield JudgementSaid(
-            id=row.pk, item_id=row.item_id, kind=kind.name, annotator=row.annotator,
+            id=row.pk, item_id=row.item_id, prompt=row.item.prompt, kind=kind.name, annotator=row.annotator,
             said=words.in_words(row, names=names, design=design.kinds[kind.name]), reason=row.reason,
             flags=[_flag(flag, design, names, texts) for flag in row.flags], active_ms=row.active_ms,
             created_at=row.created_at, is_surplus=row.is_surplus, retracted_at=row.retracted_at,

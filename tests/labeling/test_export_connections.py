@@ -1,7 +1,10 @@
 """An export over several connections: the same rows in the same order, of one moment, and nothing left behind."""
 
+import csv
+import io
 import json
 import threading
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -10,8 +13,8 @@ from django.db import connection
 from django.utils.timezone import now
 
 from labeling.exporting.filters import ExportFilter
-from labeling.models import Comparison
-from labeling.services import copying_out, import_records, iter_export
+from labeling.models import Comparison, Judgement
+from labeling.services import copying_out, import_records, iter_export, lease_next, make_items, submit_judgement
 from tests.labeling.conftest import judge_next
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -84,6 +87,56 @@ def test_any_number_of_connections_gives_the_same_rows_in_the_same_order(judged,
         assert [json.loads(line)["judgement_id"] for line in rest.splitlines()] == [
             each for each in found if each > middle
         ]
+
+
+def test_a_table_over_several_connections_is_the_same_table(judged, monkeypatch):
+    lines = [json.loads(line) for line in b"".join(stream(judged, 1)).splitlines()]
+    whole = None
+    for rows, count in ((64, 1), (1, 2), (4, 3)):
+        monkeypatch.setattr(copying_out, "ROWS", rows)
+        came = b"".join(stream(judged, count, "csv"))
+        whole = whole or came
+        assert came == whole
+    table = list(csv.DictReader(io.StringIO(whole.decode(), newline="")))
+    assert [int(row["judgement_id"]) for row in table] == [line["judgement_id"] for line in lines]
+    for row, line in zip(table, lines, strict=True):
+        assert {name: row[name] for name in ("reason", "response_a", "external_id", "annotator", "choice")} == {
+            name: line[name] for name in ("reason", "response_a", "external_id", "annotator", "choice")
+        }
+        assert (row["held_out"], row["last_turn"]) == ("ft"[line["held_out"]], line["prompt"][-1]["content"])
+        assert json.loads(row["metadata"]) == line["metadata"]
+
+
+SAID = {
+    "comparison": {"choice": "tie"},
+    "ranking": {"ranks": {"a": 2, "b": 1, "c": 3}},
+    "rating": {"scores": {"quality": 4}},
+}
+
+
+def test_several_kinds_come_in_one_order_over_any_number_of_connections(project, alice, bob, monkeypatch):
+    monkeypatch.setattr(copying_out, "MANY", 5)
+    answers = [{"text": f"{NASTY} {letter}"} for letter in "xyz"]
+    lines = [json.dumps({"prompt": f"{NASTY} {number}", "responses": answers}).encode() for number in range(8)]
+    import_records(project=project, by=alice, lines=lines, make_items=False)
+    for kind in SAID:
+        make_items(project=project, by=alice, kind=kind)
+    while held := lease_next(project=project, by=bob):
+        submit_judgement(assignment=held, by=bob, client_id=uuid4(), said=SAID[held.item.kind])
+    counted = list(Judgement.objects.filter(project=project).order_by("pk").values_list("pk", flat=True))
+    assert len(counted) == 24
+    for format in ("jsonl", "preference", "sft"):
+        whole = None
+        for rows, count in ((64, 1), (1, 1), (1, 2), (5, 2), (2, 3)):
+            monkeypatch.setattr(copying_out, "ROWS", rows)
+            came = b"".join(stream(project, count, format))
+            whole = whole or came
+            assert came == whole
+        found = [json.loads(line)["judgement_id"] for line in whole.splitlines()]
+        assert found == (counted if format == "jsonl" else sorted(found))
+        assert found
+    rest = b"".join(stream(project, 2, after=counted[9]))
+    assert [json.loads(line)["judgement_id"] for line in rest.splitlines()] == counted[10:]
 
 
 def test_every_text_arrives_as_it_is(judged):
