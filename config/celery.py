@@ -19,6 +19,7 @@ app.autodiscover_tasks()
 app.conf.beat_schedule = {
     "sweep runs": {"task": "training.tasks.sweep_runs_task", "schedule": schedule(SWEEP_SECONDS)},
     "sweep sampling": {"task": "training.tasks.sweep_sampling_task", "schedule": schedule(SWEEP_SECONDS)},
+    "prune snapshots": {"task": "training.tasks.prune_snapshots_task", "schedule": schedule(600)},
     "sweep scoring": {"task": "training.tasks.sweep_scoring_task", "schedule": schedule(SWEEP_SECONDS)},
     "start due retraining": {
         "task": "training.tasks.start_due_retraining_task",

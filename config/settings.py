@@ -188,6 +188,8 @@ WEB_URL = env_str("WEB_URL", f"http://127.0.0.1:{env_int('ACCORD_WEB_PORT', 8000
 WEBHOOKS_ALLOW_PRIVATE = env_bool("WEBHOOKS_ALLOW_PRIVATE", False)
 
 # A run whose trainer has not been heard of for so long is taken from it.
+# How long the files of a refit's snapshot are kept after a later refit replaced it and nothing needs them; 0: for ever.
+SNAPSHOT_KEEP_HOURS = env_int("SNAPSHOT_KEEP_HOURS", 24)
 RUN_HEARTBEAT_SECONDS = env_int("RUN_HEARTBEAT_SECONDS", 5)
 RUN_LOST_AFTER_SECONDS = env_int("RUN_LOST_AFTER_SECONDS", 30)
 RUN_MAX_ATTEMPTS = env_int("RUN_MAX_ATTEMPTS", 3)

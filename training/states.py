@@ -27,7 +27,8 @@ Row = TypeVar("Row", TrainingRun, SamplingJob, ScoringJob)
 def move_status(row: Row, *, to: RunStatus, **changes: Any) -> Row:
     """Move the row from the status and fence that the caller holds, and write `changes` with it.
 
-    The end of a run is told to webhooks: that move is made in a transaction.
+    The end of a run is told to webhooks: that move is made in a transaction. Of a refit that Accord began by
+    itself only the failure is told.
 
     Raises:
         IllegalMove: the table has no such move, or the row has moved on since (a stale copy, a newer claim).
@@ -46,6 +47,8 @@ def move_status(row: Row, *, to: RunStatus, **changes: Any) -> Row:
 
 
 def _tell(run: TrainingRun) -> None:
+    if run.is_refit and run.created_by_id is None and run.status != S.FAILED:
+        return  # nobody asked for it, and there are dozens a day
     emit_event(
         organisation_id=run.organisation_id,
         kind=EventKind.RUN_FINISHED,

@@ -56,3 +56,8 @@ def start_due_retraining_task() -> None:
 @shared_task(soft_time_limit=5 * 60, time_limit=6 * 60)
 def start_due_refits_task() -> None:
     triggers.start_due_refits()
+
+
+@shared_task(soft_time_limit=5 * 60, time_limit=6 * 60)
+def prune_snapshots_task() -> None:
+    services.prune_refit_snapshots()

@@ -268,5 +268,5 @@ class SnapshotSerializer(serializers.ModelSerializer[Snapshot]):
 
     class Meta:
         model = Snapshot
-        fields = ("id", "project", "content_hash", "judgement_count", "manifest", "created_at")
+        fields = ("id", "project", "content_hash", "judgement_count", "manifest", "created_at", "pruned_at")
         read_only_fields = fields

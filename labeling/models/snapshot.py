@@ -27,11 +27,21 @@ class Snapshot(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="snapshots"
     )
     created_at = models.DateTimeField(auto_now_add=True)
+    # When its files were deleted because nothing needed them any more; hash and manifest stay.
+    pruned_at = models.DateTimeField(null=True, blank=True)
 
     objects: ClassVar[Any] = OrganisationQuerySet["Snapshot"].as_manager()
 
     class Meta:
         ordering = ["-id"]
+        indexes = [
+            # What the sweeper looks through: Accord made it by itself, and its files are there.
+            models.Index(
+                fields=["created_at"],
+                condition=models.Q(created_by__isnull=True, pruned_at__isnull=True),
+                name="snapshot_to_prune",
+            )
+        ]
         constraints = [models.UniqueConstraint(fields=["project", "content_hash"], name="snapshot_once_a_content")]
 
     def __str__(self) -> str:

@@ -34,6 +34,7 @@ from labeling.services.reports import report_item, resolve_report
 from labeling.services.responses import store_response
 from labeling.services.reviewing import imported_verdicts, judgements_of_items, latest_judgements, name_responses
 from labeling.services.snapshot_files import open_snapshot_file
+from labeling.services.snapshot_pruning import delete_left_behind, prune_snapshots
 from labeling.services.snapshots import freeze_snapshot, new_judgements_since_snapshot
 from labeling.services.undoing import undo_last
 from labeling.services.warnings import ProjectWarning, change_warnings, has_items, project_warnings
@@ -62,6 +63,7 @@ __all__ = [
     "check_assigned",
     "compute_competence",
     "count_items",
+    "delete_left_behind",
     "count_new_judgements",
     "count_preferences",
     "count_ratings",
@@ -92,6 +94,7 @@ __all__ = [
     "pause_annotator",
     "pause_project",
     "profile_of",
+    "prune_snapshots",
     "ratings_differ",
     "project_figures",
     "release",

@@ -22,6 +22,11 @@ def open_snapshot_file(*, snapshot: Snapshot, by: Membership, name: str) -> Bina
     if name not in names:
         raise NotFound(f"A snapshot has no file {name[:40]!r}. It has {', '.join(names)}.")
     path = snapshot.directory / name
+    if snapshot.pruned_at:
+        raise NotFound(
+            f"The files of this snapshot were deleted on {snapshot.pruned_at:%Y-%m-%d}, as nothing needed them any "
+            "more: a later refit replaced the one that read it. Its hash and its manifest are kept."
+        )
     if not path.is_file():
         raise NotFound(f"{name} of this snapshot is not in the data directory any more. Restore it from a backup.")
     record_event("snapshot downloaded", by=by, subject=snapshot, file=name)

@@ -29,10 +29,14 @@ FILTERS = {"retracted": False, "surplus": False}
 
 
 @transaction.atomic
-def freeze_snapshot(*, project: Project, by: Membership | None) -> Snapshot:
+def freeze_snapshot(*, project: Project, by: Membership | None, announce: bool = True) -> Snapshot:
     """Write the counted judgements and the prompts to files that never change, split by prompt.
 
-    The same judgements and prompts give the same hash, and then the snapshot that exists already is returned.
+    The same judgements and prompts give the same hash, and then the snapshot that exists already is returned, with its
+    files if they had been deleted.
+
+    Args:
+        announce: to webhooks, where it is new.
 
     Raises:
         NotPermitted: the member may not change projects. Without a member Accord itself acts.
@@ -48,6 +52,9 @@ def freeze_snapshot(*, project: Project, by: Membership | None) -> Snapshot:
     making = Path(tempfile.mkdtemp(prefix="making-", dir=root))
     try:
         manifest = _write(making, project, judgement_ids, annotators)
+        # Held to the end of the transaction: whoever deletes files that nothing needs waits, and sees who needs them.
+        existing = Snapshot.objects.select_for_update().filter(project=project, content_hash=manifest["content_hash"])
+        known = existing.first()
         _put_in_place(making, root / manifest["content_hash"])
     finally:
         shutil.rmtree(making, ignore_errors=True)
@@ -65,11 +72,15 @@ def freeze_snapshot(*, project: Project, by: Membership | None) -> Snapshot:
             "created_by": by.user if by else None,
         },
     )
+    if known is not None and known.pruned_at:
+        existing.update(pruned_at=None)
+        snapshot.pruned_at = None
     if made:
         record_event(
             "snapshot frozen", by=by, subject=snapshot, organisation=project.organisation,
             content_hash=snapshot.content_hash, judgements=snapshot.judgement_count,
         )  # fmt: skip
+    if made and announce:
         emit_event(
             organisation_id=project.organisation_id, kind=EventKind.SNAPSHOT_FROZEN, project_id=project.pk,
             payload={"snapshot": snapshot.pk, "content_hash": snapshot.content_hash, **manifest["counts"]},
@@ -137,3 +148,5 @@ def _put_in_place(making: Path, final: Path) -> None:
         # A directory is renamed onto one with files by nobody: the same content is there already.
         if not (final / "manifest.json").exists():
             raise
+        # Should it have no row yet: what was touched just now is not taken for something left behind.
+        os.utime(final)

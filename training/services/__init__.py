@@ -7,6 +7,7 @@ from training.services.execute_run import execute_run
 from training.services.execute_scoring import claim_scoring, execute_scoring, sweep_scoring
 from training.services.finish_run import finish_run
 from training.services.first_version import register_engine_model
+from training.services.prune_snapshots import prune_refit_snapshots
 from training.services.run_sampling import claim_sampling, run_sampling
 from training.services.start_refit import start_refit
 from training.services.start_refresh import start_refresh
@@ -26,6 +27,7 @@ __all__ = [
     "execute_run",
     "execute_scoring",
     "finish_run",
+    "prune_refit_snapshots",
     "register_engine_model",
     "retry_run",
     "run_sampling",

@@ -73,7 +73,8 @@ def start_refit(*, project: Project, by: Membership | None, why: str) -> Trainin
         check_can(by, Permission.START_RUNS)
     lock_runs(project.pk)
     check_refit(project)
-    snapshot = freeze_snapshot(project=project, by=by)
+    # Dozens a day that nobody asked for: webhooks are not told of those.
+    snapshot = freeze_snapshot(project=project, by=by, announce=by is not None)
     return create_run(
         project=project, by=by, recipe=Recipe.REWARD_MODEL, config={"method": FEATURES}, snapshot=snapshot, why=why
     )
