@@ -16,20 +16,26 @@ DELIMITERS = ",;\t|"
 
 
 def json_lines(chunks: Iterable[bytes]) -> Iterator[Raw]:
-    """An object a line; empty lines are none."""
+    """An object a line, not decoded; empty lines are none."""
     return line_rows(bounded_lines(chunks))
 
 
 def line_rows(lines: Iterable[bytes]) -> Iterator[Raw]:
-    """The rows of lines that are apart already."""
+    """The rows of lines that are apart already, not decoded."""
     for number, line in enumerate(lines, start=1):
         text = line.removeprefix(BOM).strip() if number == 1 else line.strip()
-        if not text:
-            continue
-        try:
-            yield Raw(number, len(text), decode(text), "", text)
-        except BadContent as refused:
-            yield Raw(number, len(text), None, refused.message, text)
+        if text:
+            yield Raw(number, len(text), None, "", text)
+
+
+def decoded(raw: Raw) -> Raw:
+    """The row with its object, or with the reason why it is none."""
+    if raw.value is not None or raw.reason:
+        return raw
+    try:
+        return raw._replace(value=decode(raw.text))
+    except BadContent as refused:
+        return raw._replace(reason=refused.message)
 
 
 # What can change how deep we are in an array, or begins a text in which nothing does.

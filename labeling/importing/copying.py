@@ -1,21 +1,17 @@
-"""Rows into a table by COPY, as text that is put together here.
+"""Rows into tables by COPY, put together as text here or packed elsewhere.
 
-An adapter that looks at the type of each value costs more than all the rest of an import: the values' types are known.
+An adapter that looks at the type of each value costs more than all the rest: the values' types are known.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from json import JSONEncoder
-from json.encoder import encode_basestring
 from typing import Any
 
 from django.db import connection
 
 _BLOCK_ROWS = 500
-# Made once: json.dumps makes an encoder a call where the options are not the usual ones.
-_encode = JSONEncoder(ensure_ascii=False).encode
 _MAY_CHECK_IN_BULK = """
 SELECT coalesce(has_parameter_privilege('session_replication_role', 'SET'), false)
    AND NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = ANY(%s::regclass[]) AND NOT tgisinternal)
@@ -83,17 +79,6 @@ def send_rows(raw: Any, rows: Sequence[TableRows]) -> None:
 def cell(text: str) -> str:
     """A text as a cell of COPY."""
     return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
-
-
-def json_text(text: str) -> str:
-    """A text as JSON writes it."""
-    written: str = encode_basestring(text)
-    return written
-
-
-def json_of(value: dict[str, Any]) -> str:
-    """An object as JSON."""
-    return _encode(value) if value else "{}"
 
 
 @contextmanager

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from django.conf import settings
+
 from accounts.errors import Invalid
 from labeling.errors import BadContent
-from labeling.importing.containers import BOM, csv_rows, json_array, json_lines
+from labeling.importing.containers import BOM, csv_rows, decoded, json_array, json_lines
 from labeling.importing.label_studio import is_task, read_task
 from labeling.importing.lines import CHUNK_BYTES
 from labeling.importing.parquet import MAGIC, parquet_rows
@@ -17,6 +19,7 @@ from labeling.importing.records import KEYS, Record, read_record
 from labeling.importing.rows import Raw, Row, excerpt_of
 from labeling.importing.tables import Columns, guess_columns, read_table_row
 from labeling.importing.unpacking import unpack_gzip
+from labeling.importing.usual_lines import read_usual_line
 
 FORMATS = {
     "records": "Accord's JSON lines: prompt, responses",
@@ -58,7 +61,13 @@ def open_rows(path: Path, sniffed: Sniffed, columns: Columns, tell: Callable[[in
 def read_rows(raws: Iterable[Raw], format: str, columns: Columns) -> Iterator[Row]:
     """What each row says, in the format it is in."""
     read = _reader(format, columns)
-    for number, size, value, reason, text in raws:
+    longest = settings.IMPORT_MAX_LINE_BYTES if format == "records" else -1
+    for raw in raws:
+        number, size, value, reason, text = raw
+        if value is None and size <= longest and (record := read_usual_line(text)):
+            yield Row(number, size, record, "", "")
+            continue
+        _, _, value, reason, _ = decoded(raw)
         if value is None:
             yield Row(number, size, None, reason, excerpt_of(text))
             continue
@@ -91,11 +100,11 @@ def sniff_file(path: Path, *, name: str = "", format: str = "") -> Sniffed:
     """
     with path.open("rb") as file:
         if file.read(len(MAGIC)) == MAGIC:
-            return _sniff(parquet_rows(path, most=SAMPLE_ROWS), "parquet", format)
+            return _sniff(map(decoded, parquet_rows(path, most=SAMPLE_ROWS)), "parquet", format)
         file.seek(0)
         chunks = _chunks_of(file, lambda done: None)
         container, chunks = find_container(chunks, name=name or path.name, format=format)
-        return _sniff(_CONTAINERS[container](chunks), container, format)
+        return _sniff(map(decoded, _CONTAINERS[container](chunks)), container, format)
 
 
 def sniff_stream(chunks: Iterable[bytes], *, name: str = "", format: str = "") -> tuple[Sniffed, Iterator[Raw]]:
@@ -103,7 +112,7 @@ def sniff_stream(chunks: Iterable[bytes], *, name: str = "", format: str = "") -
     container, chunks = find_container(chunks, name=name, format=format)
     raws = _CONTAINERS[container](chunks)
     # What has been looked at is read again with the rest.
-    seen = list(itertools.islice(raws, SAMPLE_ROWS))
+    seen = [decoded(raw) for raw in itertools.islice(raws, SAMPLE_ROWS)]
     return _sniff(iter(seen), container, format), itertools.chain(seen, raws)
 
 

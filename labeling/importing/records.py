@@ -1,17 +1,20 @@
 """One line of an import: `{"external_id"?, "prompt", "responses"?, "metadata"?}`."""
 
 import json
+from collections.abc import Sequence
+from json.encoder import encode_basestring
 from typing import Any, NamedTuple, NoReturn
 
 from django.conf import settings
 
 from labeling.content import check_messages, check_metadata, check_text, describe
 from labeling.errors import BadContent
-from labeling.hashing import hash_prompt, hash_text
+from labeling.hashing import hash_bytes, hash_turns
 
 KEYS = frozenset({"external_id", "prompt", "responses", "metadata"})
 RESPONSE_KEYS = frozenset({"text", "model"})
 MAX_RESPONSES = 100
+MAX_NAME = 200  # characters
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -25,11 +28,11 @@ def _finite(text: str) -> float:
     return value
 
 
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
+decode_json = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite).decode
 
 
 class ParsedResponse(NamedTuple):
-    text: str
+    text: bytes  # UTF-8
     model_name: str
     content_hash: str
 
@@ -43,7 +46,7 @@ class Verdict(NamedTuple):
 
 
 class Record(NamedTuple):
-    messages: list[dict[str, str]]
+    messages: bytes  # JSON
     content_hash: str
     responses: list[ParsedResponse]
     external_id: str
@@ -74,17 +77,23 @@ def read_record(raw: dict[str, Any], verdicts: tuple[Verdict, ...] = ()) -> Reco
     messages = check_messages(raw["prompt"])
     external_id = raw.get("external_id")
     external_id = "" if external_id is None else check_text(external_id, '"external_id"')
-    if len(external_id) > 200:
-        raise BadContent('"external_id" is longer than 200 characters.')
+    if len(external_id) > MAX_NAME:
+        raise BadContent(f'"external_id" is longer than {MAX_NAME} characters.')
     metadata = raw.get("metadata")
     return Record(
-        messages,
-        hash_prompt(messages),
+        *write_conversation([(turn["role"], turn["content"]) for turn in messages]),
         _parse_responses(raw.get("responses")),
         external_id,
         {} if metadata is None else check_metadata(metadata),
         verdicts,
     )
+
+
+def write_conversation(turns: Sequence[tuple[str, str]]) -> tuple[bytes, str]:
+    """The JSON and the hash of roles and contents that can be stored."""
+    quoted = [(role, encode_basestring(content)) for role, content in turns]
+    written = ", ".join([f'{{"role": "{role}", "content": {content}}}' for role, content in quoted])
+    return f"[{written}]".encode(), hash_turns(quoted)
 
 
 def decode(line: bytes) -> dict[str, Any]:
@@ -96,7 +105,7 @@ def decode(line: bytes) -> dict[str, Any]:
     if len(line) > settings.IMPORT_MAX_LINE_BYTES:
         raise BadContent(f"The line is longer than {settings.IMPORT_MAX_LINE_BYTES:,} bytes.")
     try:
-        value = _DECODER.decode(line.decode())
+        value = decode_json(line.decode())
     except UnicodeDecodeError as error:
         raise BadContent(f"The line is not UTF-8 (byte {error.start + 1}).") from None
     except RecursionError:
@@ -118,9 +127,14 @@ def _parse_responses(value: Any) -> list[ParsedResponse]:
     if len(value) > MAX_RESPONSES:
         raise BadContent(f'"responses" has more than {MAX_RESPONSES} entries.')
     responses = [_parse_response(response, number) for number, response in enumerate(value, start=1)]
-    if len({response.content_hash for response in responses}) < len(responses):
+    if not are_different(responses):
         raise BadContent("Two responses have the same text: there is nothing to compare. Keep one of them.")
     return responses
+
+
+def are_different(responses: Sequence[ParsedResponse]) -> bool:
+    """Whether no two have the same text."""
+    return len({response.content_hash for response in responses}) == len(responses)
 
 
 def _parse_response(value: Any, number: int) -> ParsedResponse:
@@ -133,6 +147,12 @@ def _parse_response(value: Any, number: int) -> ParsedResponse:
     text = check_text(value["text"], f"The text of response {number}")
     model = value.get("model")
     model_name = "" if model is None else check_text(model, f"The model of response {number}")
-    if len(model_name) > 200:
-        raise BadContent(f"The model of response {number} is longer than 200 characters.")
-    return ParsedResponse(text, model_name, hash_text(text))
+    if len(model_name) > MAX_NAME:
+        raise BadContent(f"The model of response {number} is longer than {MAX_NAME} characters.")
+    return make_response(text, model_name)
+
+
+def make_response(text: str, model_name: str) -> ParsedResponse:
+    """A response whose text and name can be stored."""
+    stored = text.encode()
+    return ParsedResponse(stored, model_name, hash_bytes(stored))

@@ -8,7 +8,7 @@ EXCERPT = 2_000  # characters of a rejected row that are kept for whoever correc
 
 
 class Raw(NamedTuple):
-    """A row as the file has it: an object, or the reason why it is none."""
+    """A row as the file has it: an object, or the reason why it is none, or neither: a line that is to be decoded."""
 
     number: int  # of its first line; of the row where the file has no lines
     size: int  # bytes, for the size of a batch

@@ -107,12 +107,13 @@ def _batches(rows: Iterable[Row], report: ImportReport, on_reject: Callable[[Row
     batch: list[Record] = []
     size = 0
     for row in rows:
-        if row.record is None:
-            report.reject(row.number, row.reason)
+        number, row_size, record, reason, _ = row
+        if record is None:
+            report.reject(number, reason)
             on_reject(row)
             continue
-        batch.append(row.record)
-        size += row.size
+        batch.append(record)
+        size += row_size
         if len(batch) >= BATCH_LINES or size >= BATCH_BYTES:
             yield batch
             batch, size = [], 0

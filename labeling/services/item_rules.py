@@ -12,7 +12,7 @@ from labeling.selection import policies
 
 def response_key(response_ids: Iterable[int]) -> str:
     """The identity of a set of responses: their ids, sorted."""
-    return ",".join(str(pk) for pk in sorted(response_ids))
+    return ",".join(map(str, sorted(response_ids)))
 
 
 @dataclass(frozen=True)

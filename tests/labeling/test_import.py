@@ -2,16 +2,18 @@ import gzip
 import hashlib
 import json
 import random
-from itertools import chain
+from itertools import chain, pairwise
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.utils.timezone import now
 from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from labeling.hashing import hash_prompt
 from labeling.importing import bounded_lines
+from labeling.importing.lookups import draw_ids
 from labeling.models import Item, ItemResponse, Prompt, Response
 from labeling.services import import_records, imports
 from tests.labeling.conftest import pair_lines
@@ -270,6 +272,39 @@ def test_every_reference_that_an_import_wrote_is_there(send, project):
             assert not rows.exclude(**{f"{each.name}__in": each.related_model.objects.all()}).exists()
             looked_at += rows.count()
     assert looked_at == 60 + 121 + 2 * 61 + 2 * 122
+
+
+def test_what_is_stored_of_a_row_is_what_it_says_and_what_the_project_has(send, project):
+    project.overlap, project.held_out_percent = 3, 50
+    project.save()
+    line = (
+        b'{"prompt": "Why?", "external_id": "n\\u00b0 7", "metadata": {"a": [1, 2.5, null, "\\u2028"]}, "responses": ['
+    )
+    send(line + b'{"text": "So.", "model": "m\\tn"}, {"text": ""}, {"text": "\\\\N"}]}', source="a \\.\t b")
+    prompt, item = Prompt.objects.get(), Item.objects.get()
+    assert (prompt.external_id, prompt.source) == ("n° 7", "a \\.\t b")
+    assert prompt.metadata == {"a": [1, 2.5, None, "\u2028"]}
+    assert prompt.held_out == project.holds_out(prompt.content_hash)
+    assert prompt.content_hash == hash_prompt(prompt.messages)
+    assert abs((now() - prompt.created_at).total_seconds()) < 60
+    stored = prompt.responses.order_by("pk").values_list("text", "model_name", "content_hash", "origin", "sampling")
+    assert list(stored) == [
+        (text, name, hashlib.sha256(text.encode()).hexdigest(), "import", {})
+        for text, name in (("So.", "m\tn"), ("", ""), ("\\N", ""))
+    ]
+    assert (item.project, item.prompt, item.kind, item.reopened) == (project, prompt, "comparison", False)
+    assert (item.overlap, item.open_slots, item.policy, item.propensity) == (3, 3, "random", 1.0)
+    assert 0 < item.priority < 1
+    assert item.response_key == ",".join(str(each.response_id) for each in item.item_responses.order_by("position"))
+
+
+def test_ids_with_gaps_between_them_are_told_one_by_one(project):
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER SEQUENCE labeling_prompt_id_seq INCREMENT BY 3")
+        assert draw_ids(Response, 4)[-1] - draw_ids(Response, 1)[0] == -1
+        found = [*draw_ids(Prompt, 3), *draw_ids(Prompt, 1)]
+    assert [after - before for before, after in pairwise(found)] == [3, 3, 3]
+    assert list(draw_ids(Prompt, 0)) == []
 
 
 def test_a_table_with_a_trigger_of_its_own_keeps_it(project):
