@@ -236,7 +236,7 @@ def test_the_hash_of_a_conversation_is_that_of_its_compact_json(messages):
     assert hash_prompt(messages) == wanted
 
 
-@examples(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(alphabet=st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1))
 def test_any_text_is_stored_as_it_came(send, text):
     turns = [{"role": "user", "content": f"> {text}"}]

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from labeling.errors import BadContent
@@ -44,6 +45,7 @@ def taken(line):
         return None
 
 
+@examples(deadline=None)
 @given(_LINES, st.booleans(), st.lists(st.tuples(st.integers(0, 400), st.integers(0, 4), _PIECES), max_size=3))
 def test_what_the_short_way_takes_the_long_one_takes_alike(value, escaped, damage):
     line = json.dumps(value, ensure_ascii=escaped).encode(errors="surrogatepass")
