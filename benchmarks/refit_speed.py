@@ -110,7 +110,7 @@ def fill_cache(base: Path, cache: Path, snapshot: Path) -> None:
     chance = np.random.default_rng(0)
     answers = [a for part in ("train", "held_out") for a in Votes.from_snapshot(snapshot, part).answers]
     print(f"{len(answers)} answers are put into the cache", file=sys.stderr, flush=True)
-    reader.remember(answers, chance.standard_normal((len(answers), reader.hidden_size), dtype=np.float32))
+    reader.remember(answers, chance.standard_normal((len(answers), reader.feature_size), dtype=np.float32))
 
 
 if __name__ == "__main__":

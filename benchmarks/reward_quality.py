@@ -160,7 +160,7 @@ def measure_body(base: Path, start: RewardModel, train: Votes, dev: Votes, pairs
             base,
             train.take(prompts.tolist()),
             dev,
-            shape=BodyShape(layers=start.reader.layers),
+            shape=BodyShape(layers=start.reader.layers, pool=start.reader.pool),
             settings=TrainSettings(),
             start=start,
         )

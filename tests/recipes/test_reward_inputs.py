@@ -5,10 +5,14 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import load_file, save_file
 
 from tests.recipes.conftest import WORDS, write_lines
+from training.recipes.conversations import prompt_tokens, response_tokens
 from training.recipes.features import PROMPT_TOKENS, FeatureReader
+from training.recipes.policies import load_base
+from training.recipes.projection import components_for
 from training.recipes.reward import RewardModel
 from training.recipes.reward_model import Config, reward_model
 from training.recipes.run import BadConfig, RecipeError, Run, load_config
@@ -77,6 +81,31 @@ def test_texts_that_are_longer_than_what_is_read_are_counted_and_kept(train, tin
     assert result["figures"]["train_votes"] == 7
     again = FeatureReader(tiny)
     assert again.count_cut([(long, "Yes."), (PROMPT, "Yes.")]) == {"prompts_cut": 1, "answers_cut": 0}
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_features_are_the_mean_of_an_answers_states_and_the_last_of_them(tiny, shared):
+    reader = FeatureReader(tiny)
+    answers = [(PROMPT, "Boil the water."), (PROMPT, "Yes."), ([{"role": "user", "content": "Why?"}], "So")]
+    body = load_base(tiny).base_model
+    body.layers, body.norm = body.layers[: reader.layers], torch.nn.Identity()
+    body.config.num_hidden_layers = reader.layers
+    expected = []
+    for prompt, text in answers:
+        before = prompt_tokens(reader._tokenizer, prompt, limit=PROMPT_TOKENS)
+        tokens = torch.tensor([before + response_tokens(reader._tokenizer, text, limit=256)])
+        with torch.no_grad():
+            own_T_D = body(input_ids=tokens).last_hidden_state[0, len(before) :]
+        expected.append(torch.cat([own_T_D.mean(0), own_T_D[-1]]).numpy())
+    assert reader._body is not None
+    reader._shares = reader._shares and shared
+    if not shared:
+        reader._body.config._attn_implementation = "sdpa"
+    np.testing.assert_allclose(reader.read(answers), np.stack(expected), atol=1e-4)
+
+
+def test_more_votes_get_more_components():
+    assert [components_for(votes) for votes in (0, 300, 800, 5000)] == [48, 48, 100, 128]
 
 
 def test_empty_and_identical_answers_are_learnt_from_and_counted(train):

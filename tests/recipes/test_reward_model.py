@@ -1,9 +1,11 @@
 """What a reward model says, and what it keeps when it is killed."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from tests.recipes.conftest import metrics, wait_until, write_lines
 from training.recipes.conversations import read_rows
@@ -105,6 +107,25 @@ def test_without_held_out_votes_nothing_is_claimed(tmp_path, tiny, snapshot):
     (tmp_path / "held_out.jsonl").write_text("")
     reward_model(Run(tmp_path / "run"), Config(base_dir=str(tiny), snapshot_dir=str(tmp_path)))
     assert json.loads((tmp_path / "run" / "result.json").read_text())["evaluations"] == []
+
+
+def test_a_model_from_when_features_were_the_mean_alone_scores_as_it_did(tmp_path, reward_dir, tiny):
+    whole = RewardModel.load(reward_dir / "model", tiny)
+    width = whole.reader.feature_size // 2
+    shutil.copytree(reward_dir / "model", tmp_path / "old")
+    tensors = load_file(tmp_path / "old" / "reward_model.safetensors")
+    for name in ("mean", "scale", "components"):
+        tensors[name] = np.ascontiguousarray(tensors[name][..., :width])
+    save_file(tensors, tmp_path / "old" / "reward_model.safetensors")
+    settings = json.loads((tmp_path / "old" / "reward_model.json").read_text())
+    (tmp_path / "old" / "reward_model.json").write_text(json.dumps(settings | {"weights_sha256": None}))
+    answers = [(PROMPT, text) for text in ("Yes.", "Boil the water and wait for four minutes.")]
+    old = RewardModel.load(tmp_path / "old", tiny)
+    mean_A_D = whole.reader.read(answers)[:, :width]
+    text_A_K = ((mean_A_D - tensors["mean"]) / tensors["scale"]) @ tensors["components"].T
+    length_A = whole.projection(whole.reader.read(answers), [text for _, text in answers])[:, -1]
+    expected = (np.column_stack([text_A_K, length_A]) @ old.weights - old.center) / old.spread
+    np.testing.assert_allclose(old.score(answers), expected, atol=1e-5)
 
 
 def test_a_reward_model_over_another_body_is_refused(tmp_path, reward_dir):

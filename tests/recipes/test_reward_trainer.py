@@ -153,7 +153,8 @@ def test_the_loss_of_a_row_equals_the_naive_loop(tiny, votes):
             for answer in (int(pairs.first_P[row]), int(pairs.second_P[row])):
                 prompt = tokens.prompts[tokens.prompt_A[answer]]
                 hidden_T_D = body(torch.tensor([prompt + tokens.answers[answer]])).last_hidden_state[0]
-                scores.append(hidden_T_D[len(prompt) :].mean(0) @ scorer.head.weight_D)
+                pooled = torch.cat([hidden_T_D[len(prompt) :].mean(0), hidden_T_D[-1]])
+                scores.append(pooled @ scorer.head.weight_D)
             delta, win = scores[0] - scores[1], pairs.win_P[row] + pairs.tie_P[row] / 2
             log_odds = torch.nn.functional.logsigmoid
             expected -= float(pairs.weight_P[row] * (win * log_odds(delta) + (1 - win) * log_odds(-delta)))

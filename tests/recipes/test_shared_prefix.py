@@ -78,11 +78,12 @@ def one_by_one(body, pool: str = "mean") -> torch.Tensor:
         for answer in group.answers:
             hidden_T_D = body(input_ids=torch.tensor([group.prompt + answer])).last_hidden_state[0]
             own_T_D = hidden_T_D[len(group.prompt) :]
-            states.append(own_T_D.mean(0) if pool == "mean" else own_T_D[-1])
+            both = {"mean": own_T_D.mean(0), "last": own_T_D[-1]}
+            states.append(torch.cat([both[name] for name in pool.split("_")]))
     return torch.stack(states)
 
 
-@pytest.mark.parametrize("pool", ["mean", "last"])
+@pytest.mark.parametrize("pool", ["mean", "last", "mean_last"])
 @pytest.mark.parametrize("name", BODIES)
 def test_packed_states_equal_the_separate_forward_passes(name, pool):
     with torch.no_grad():

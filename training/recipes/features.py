@@ -1,4 +1,8 @@
-"""What the base model makes of an answer: its hidden states, averaged over the answer's tokens.
+"""What the base model makes of an answer: its hidden states, averaged over the answer's tokens, and at the last one.
+
+The last is the token that ends a turn. What stands there looks back on the whole answer, and tells of it what the mean
+does not: on 1,380 training pairs of HH helpful, cross-validated by prompt, a head over the mean agrees with 65.9 % of
+the votes (.601 nats), over the last state with 66.7 % (.604), over both with 68.7 % (.588).
 
 The body is frozen and the output layer is never called, so this is one forward pass, in which a prompt is read once
 for all its answers; and an answer that was seen once is read from disk afterwards. That is what makes a refreshed
@@ -27,7 +31,7 @@ from training.recipes.conversations import Messages, prompt_tokens, response_tok
 from training.recipes.model_directory import check_model_directory, hash_directory
 from training.recipes.policies import device, load_base, load_tokenizer
 from training.recipes.run import RecipeError
-from training.recipes.shared_prefix import Group, answer_states, pack, share_prefixes
+from training.recipes.shared_prefix import Group, Pool, answer_states, pack, share_prefixes
 
 Answer = tuple[Messages, str]  # a prompt and a response to it
 TokenPair = tuple[list[int], list[int]]  # prompt and response
@@ -39,10 +43,13 @@ SHARD_ANSWERS = 256
 # Of the body's layers. Gemma 3 270M on 800 HH helpful pairs, cross-validated: 67.8 % from the middle, 65.2 % from
 # the top; and the layers that are left out cost nothing.
 LAYER_SHARE = 0.5
+POOL: Pool = "mean_last"
 
 
 class FeatureReader:
-    """Mean hidden states of answers under one base model, kept in `cache_dir` (safetensors, named by content)."""
+    """Pooled hidden states of answers under one base model, kept in `cache_dir` (safetensors, named by content)."""
+
+    pool = POOL
 
     def __init__(self, base_dir: Path, cache_dir: Path | None = None) -> None:
         if not base_dir.is_dir():
@@ -53,17 +60,18 @@ class FeatureReader:
         os.environ["HF_HUB_OFFLINE"] = "1"
         config = AutoConfig.from_pretrained(base_dir).get_text_config()
         self.layers = max(1, math.ceil(config.num_hidden_layers * LAYER_SHARE))
-        self.hidden_size: int = config.hidden_size
+        self.feature_size: int = 2 * config.hidden_size
         self._cut: dict[str, int] = {}
         self._known: dict[str, np.ndarray] = {}
         self._cache: Path | None = None
         if cache_dir is not None:
-            self._cache = cache_dir / f"{hash_directory(base_dir)[:16]}-{self.layers}-{PROMPT_TOKENS}-{RESPONSE_TOKENS}"
+            what = (hash_directory(base_dir)[:16], self.layers, PROMPT_TOKENS, RESPONSE_TOKENS, POOL)
+            self._cache = cache_dir / "-".join(map(str, what))
             self._cache.mkdir(parents=True, exist_ok=True)
             self._read_cache(self._cache)
 
     def read(self, answers: Sequence[Answer], *, progress: Callable[[int, int, float], None] | None = None) -> Floats32:
-        """Features of shape (answers, hidden size).
+        """Features of shape (answers, feature size).
 
         Args:
             progress: called after each batch with answers done, answers to do, and tokens a second.
@@ -148,7 +156,7 @@ class FeatureReader:
         if not self._shares:
             return self._forward_padded(batch)
         groups = [Group(prompt, [text for _, text in same]) for prompt, same in groupby(batch, key=itemgetter(0))]
-        return answer_states(body, pack(groups, device=device())).cpu().numpy()
+        return answer_states(body, pack(groups, device=device()), pool=POOL).cpu().numpy()
 
     def _forward_padded(self, batch: list[TokenPair]) -> np.ndarray:
         width = max(len(prompt) + len(response) for prompt, response in batch)
@@ -161,8 +169,9 @@ class FeatureReader:
             answer_B_T[row, len(prompt) : length] = 1
         states = self._body(input_ids=tokens_B_T.to(device()), attention_mask=mask_B_T.to(device()), use_cache=False)
         states_B_T_D, answer_B_T = states.last_hidden_state.float(), answer_B_T.to(device())
-        summed_B_D = torch.einsum("btd,bt->bd", states_B_T_D, answer_B_T)
-        return (summed_B_D / answer_B_T.sum(1, keepdim=True)).cpu().numpy()
+        mean_B_D = torch.einsum("btd,bt->bd", states_B_T_D, answer_B_T) / answer_B_T.sum(1, keepdim=True)
+        last_B_D = states_B_T_D[torch.arange(len(batch)), mask_B_T.sum(1) - 1]
+        return torch.cat([mean_B_D, last_B_D], dim=1).cpu().numpy()
 
     def _read_cache(self, directory: Path) -> None:
         for shard in sorted(directory.glob("*.safetensors")):

@@ -16,7 +16,7 @@ from safetensors.numpy import load_file, save_file
 
 from training.recipes.features import Answer, FeatureReader, Floats32
 from training.recipes.intervals import Floats
-from training.recipes.projection import COMPONENTS, LENGTH, TEXT, Projection, log_lengths
+from training.recipes.projection import COMPONENTS, LENGTH, TEXT, Projection, components_for, log_lengths
 from training.recipes.reward_head import Head, fit_targets
 from training.recipes.reward_scorer import TRAINED_BODY, BodyReader
 from training.recipes.reward_targets import head_targets
@@ -47,7 +47,7 @@ class Basis:
         hidden_A_D: Floats32 | None = None,
         progress: Callable[[int, int, float], None] | None = None,
     ) -> "Basis":
-        """From the answers' mean hidden states, read here unless they were read before.
+        """From the answers' pooled hidden states, read here unless they were read before.
 
         Raises:
             RecipeError: there are no answers.
@@ -56,7 +56,8 @@ class Basis:
             raise RecipeError("There are no judgements to learn from; collect some comparisons first.")
         hidden = reader.read(votes.answers, progress=progress) if hidden_A_D is None else hidden_A_D
         texts = texts_of(votes.answers)
-        projection = Projection.fit(hidden, texts)
+        votes_given = len(votes) + len(votes.level_Q) + len(votes.rankings)
+        projection = Projection.fit(hidden, texts, components=components_for(votes_given))
         return cls(projection, projection(hidden, texts))
 
 
@@ -222,7 +223,11 @@ class RewardModel:
         reader: Reader = FeatureReader(base) if isinstance(base, Path) else base
         if (directory / TRAINED_BODY).is_file():
             reader = BodyReader.load(directory, reader.base_dir)
-        if settings["layers"] != reader.layers or tensors["mean"].shape[0] != reader.hidden_size:
+        p = (settings["length_mean"], settings["length_scale"], tuple(settings["length_range"]))
+        projection = Projection(tensors["mean"], tensors["scale"], tensors["components"], *p)
+        if reader.pool == "mean_last" and len(projection.mean) * 2 == reader.feature_size:
+            projection = projection.before_last_states()
+        if settings["layers"] != reader.layers or len(projection.mean) != reader.feature_size:
             raise RecipeError(f"The reward model in {directory} belongs to another base model.")
         tokenizer, own = settings.get("tokenizer_sha256"), getattr(reader, "tokenizer_sha256", None)
         if tokenizer and own and tokenizer != own:
@@ -230,9 +235,8 @@ class RewardModel:
                 f"The reward model in {directory} belongs to another base model: its tokenizer reads texts differently "
                 "from this one's. Train a reward model over this base."
             )
-        p = (settings["length_mean"], settings["length_scale"], tuple(settings["length_range"]))
         return cls(
-            Projection(tensors["mean"], tensors["scale"], tensors["components"], *p),
+            projection,
             tensors["weights"],
             settings["center"],
             settings["spread"],

@@ -13,11 +13,14 @@ out calibrated. The posterior's covariance says how far the weights are known (L
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from scipy.linalg import solve_triangular
 
 from training.recipes.intervals import Floats
 from training.recipes.targets import RankedAlike, Strength, anchor_loss, fit_tie_width, pair_loss, ranking_loss
 
 _COARSE = np.arange(-8.0, 13.0, 4.0)  # log2 of a precision
+_WIDTHS: tuple[float, ...] = (2.0, 1.0, 0.5, 0.25, 0.125)  # of the steps from the best so far
+_ROUNDS, _FEW_ROWS = 5, 1000
 _NEWTON_STEPS = 50
 _CLOSE, _EXACT = 1e-3, 1e-9  # nats gained by the last step: while scales are tried, and of the head that is kept
 _BLOCK = 200_000  # multiplications that BLAS does in one thread
@@ -57,6 +60,10 @@ class HeadTargets:
         """Whether there is any vote in it."""
         return bool(len(self.win_P) or len(self.level_Q) or self.rankings)
 
+    @property
+    def rows(self) -> int:
+        return len(self.win_P) + len(self.level_Q) + sum(len(weight_M) for _, _, weight_M in self.rankings)
+
     def with_point(self) -> "HeadTargets":
         """With a last feature whose weight is the point between good and bad: only anchors see it."""
         return replace(
@@ -90,27 +97,69 @@ def fit_targets(targets: HeadTargets, groups_K: np.ndarray, *, precisions: tuple
     Args:
         precisions: one a group, where they are known from a fit to nearly the same votes.
     """
-    groups, has_anchors = int(groups_K.max()) + 1, len(targets.level_Q) > 0
+    has_anchors = len(targets.level_Q) > 0
     if has_anchors:
         targets = targets.with_point()
     size = len(groups_K) + has_anchors
     tie_width = targets.tie_width_at(np.zeros(size))
-    best: _Fitted | None = None
     if precisions is not None:
-        best = _fit(targets, groups_K, np.log2(precisions), tie_width, until=_EXACT)
-        return _head(best, targets.tie_width_at(best.weights_K), len(groups_K))
-    for point in np.stack(np.meshgrid(*[_COARSE] * groups, indexing="ij"), -1).reshape(-1, groups):
-        best = _better(best, _fit(targets, groups_K, point, tie_width, start=best.weights_K if best else None))
+        given = _fit(targets, groups_K, np.log2(precisions), tie_width, until=_EXACT)
+        return _head(given, targets.tie_width_at(given.weights_K), len(groups_K))
+    best: _Fitted | None = None
+    widths = _WIDTHS
+    for _ in range(_ROUNDS):
+        before = best
+        log2_precisions = _most_evidence(targets, groups_K, before, tie_width, widths)
+        best = _fit(targets, groups_K, log2_precisions, tie_width, start=before.weights_K if before else None)
+        tie_width, widths = targets.tie_width_at(best.weights_K), _WIDTHS[1:]
+        if before and np.abs(log2_precisions - before.log2_precisions).max() < _WIDTHS[-1]:
+            break
     assert best is not None
-    for width in (2.0, 1.0, 0.5, 0.25):
-        middle, tie_width = best.log2_precisions, targets.tie_width_at(best.weights_K)
-        # The width of ties has moved: what was best is no longer comparable.
-        best = _fit(targets, groups_K, middle, tie_width, start=best.weights_K)
-        for move in np.stack(np.meshgrid(*[[-width, 0.0, width]] * groups, indexing="ij"), -1).reshape(-1, groups):
-            if move.any():
-                best = _better(best, _fit(targets, groups_K, middle + move, tie_width, start=best.weights_K))
+    # With few votes the best weights move with the scales, and the parabola with them.
+    for width in (1.0, 0.5, 0.25) if targets.rows <= _FEW_ROWS else ():
+        middle = best.log2_precisions
+        for move in _moves(len(middle), width):
+            best = _better(best, _fit(targets, groups_K, middle + move, tie_width, start=best.weights_K))
     best = _fit(targets, groups_K, best.log2_precisions, tie_width, start=best.weights_K, until=_EXACT)
     return _head(best, tie_width, len(groups_K))
+
+
+def _most_evidence(
+    targets: HeadTargets, groups_K: np.ndarray, at: "_Fitted | None", tie_width: float, widths: tuple[float, ...]
+) -> Floats:
+    """log2 of the precisions under which the votes are likeliest, the likelihood taken as a parabola about `at`.
+
+    Then the best weights and the evidence follow from matrices alone, whatever the precisions, and the votes are gone
+    through once. Where the parabola lies at the best weights themselves, that is Laplace's approximation.
+    """
+    size = len(groups_K) + (len(targets.level_Q) > 0)
+    weights_K = at.weights_K if at else np.zeros(size)
+    none_K = np.zeros(size)
+    _, gradient_K, curvature = _losses(targets, weights_K, none_K, tie_width)
+    hessian_K_K = _hessian(targets, curvature, none_K)
+    slope_K = hessian_K_K @ weights_K - gradient_K
+
+    def evidence(log2_precisions: Floats) -> float:
+        precision_K = _precision(targets, groups_K, log2_precisions)
+        factor_K_K = np.linalg.cholesky(hessian_K_K + np.diag(precision_K))
+        half_K = solve_triangular(factor_K_K, slope_K, lower=True, check_finite=False)
+        return float(0.5 * half_K @ half_K + 0.5 * np.log(precision_K).sum() - np.log(np.diag(factor_K_K)).sum())
+
+    groups = int(groups_K.max()) + 1
+    every = np.stack(np.meshgrid(*[_COARSE] * groups, indexing="ij"), -1).reshape(-1, groups)
+    middle = at.log2_precisions if at else max(every, key=evidence)
+    for width in widths:
+        middle = max(middle + _moves(groups, width), key=evidence)
+    return np.asarray(middle)
+
+
+def _moves(groups: int, width: float) -> Floats:
+    """One step or none along each group, staying first."""
+    return np.stack(np.meshgrid(*[[0.0, -width, width]] * groups, indexing="ij"), -1).reshape(-1, groups)
+
+
+def _better(one: "_Fitted", other: "_Fitted") -> "_Fitted":
+    return other if other.log_evidence > one.log_evidence else one
 
 
 def _head(best: "_Fitted", tie_width: float, count: int) -> Head:
@@ -128,8 +177,9 @@ class _Fitted:
     log_evidence: float
 
 
-def _better(one: _Fitted | None, other: _Fitted) -> _Fitted:
-    return other if one is None or other.log_evidence > one.log_evidence else one
+def _precision(targets: HeadTargets, groups_K: np.ndarray, log2_precisions: Floats) -> Floats:
+    precision_K = 2.0 ** log2_precisions[groups_K]
+    return np.append(precision_K, _POINT_PRECISION) if len(targets.level_Q) else precision_K
 
 
 def _fit(
@@ -142,9 +192,7 @@ def _fit(
     until: float = _CLOSE,
 ) -> _Fitted:
     """Newton's method on the posterior, with halved steps where a full one would overshoot; then Laplace's evidence."""
-    precision_K = 2.0 ** log2_precisions[groups_K]
-    if len(targets.level_Q):
-        precision_K = np.append(precision_K, _POINT_PRECISION)
+    precision_K = _precision(targets, groups_K, log2_precisions)
     weights = np.zeros(len(precision_K)) if start is None else start
     value, gradient, curvature = _losses(targets, weights, precision_K, tie_width)
     for _ in range(_NEWTON_STEPS):

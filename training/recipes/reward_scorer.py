@@ -41,7 +41,7 @@ class BodyShape:
 
     method: Method = "lora"
     layers: int | None = None  # the first so many, without the final norm; None: all, with it
-    pool: Pool = "mean"
+    pool: Pool = "mean_last"
     rank: int = 8  # of the adapters, on every linear layer; alpha is twice it
     max_prompt_tokens: int = 256
     max_answer_tokens: int = 256
@@ -87,7 +87,7 @@ class Scorer(nn.Module):
         super().__init__()
         self.shape = shape
         self.body = body
-        self.head = ScoreHead(body.config.hidden_size)
+        self.head = ScoreHead(body.config.hidden_size * (2 if shape.pool == "mean_last" else 1))
         self._no_split_modules = getattr(body, "_no_split_modules", None)  # what FSDP wraps one by one
 
     @classmethod
@@ -203,7 +203,8 @@ class BodyReader:
         self._scorer, self._tokenizer, self.base_dir = scorer, load_tokenizer(base_dir), base_dir
         self._known: dict[str, np.ndarray] = {}
         self.layers: int = len(scorer.body.layers)
-        self.hidden_size: int = scorer.head.weight_D.shape[0]
+        self.pool = scorer.shape.pool
+        self.feature_size: int = scorer.head.weight_D.shape[0]
 
     @classmethod
     def load(cls, directory: Path, base_dir: Path) -> "BodyReader":
@@ -215,7 +216,7 @@ class BodyReader:
         return json.dumps(answer, sort_keys=True) in self._known
 
     def read(self, answers: Sequence[Answer], *, progress: Callable[[int, int, float], None] | None = None) -> Floats32:
-        """Shape (answers, hidden size)."""
+        """Shape (answers, feature size)."""
         keys = [json.dumps(answer, sort_keys=True) for answer in answers]
         unknown = {key: a for key, a in zip(keys, answers, strict=True) if key not in self._known}
         if unknown:

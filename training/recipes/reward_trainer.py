@@ -76,6 +76,7 @@ def reward_trainer(run: Run, config: Config) -> None:
     shape = BodyShape(
         method=config.method,
         layers=start.reader.layers if start else config.layers,
+        pool=start.reader.pool if start else BodyShape.pool,
         rank=config.rank,
         max_prompt_tokens=config.max_prompt_tokens,
         max_answer_tokens=config.max_answer_tokens,

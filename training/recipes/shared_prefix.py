@@ -31,7 +31,7 @@ from training.recipes.run import RecipeError
 
 ATTENTION = "shared_prefix"  # the name under which transformers finds `_attend`
 PROMPT = -1
-Pool = Literal["mean", "last"]
+Pool = Literal["mean", "last", "mean_last"]
 
 
 @dataclass(frozen=True)
@@ -122,24 +122,26 @@ def share_prefixes(body: nn.Module, *, refuse: bool = True) -> bool:
 
 
 def answer_states(body: nn.Module, packed: Packed, *, pool: Pool = "mean") -> Tensor:
-    """Pooled hidden states of the answers, shape (answers, hidden size), float32.
+    """Pooled hidden states of the answers, shape (answers, hidden size) or twice as wide, float32.
 
     Args:
         body: one that `share_prefixes` has seen.
-        pool: the mean over an answer's tokens, or the state of its last token.
+        pool: the mean over an answer's tokens, the state of its last token, or the one and then the other.
     """
     states_T_D = body(
         input_ids=packed.tokens_T[None], position_ids=packed.positions_T[None], use_cache=False, shared_prefix=packed
     ).last_hidden_state[0]
     ids_A = torch.arange(packed.answers, device=states_T_D.device)
     own_A_T = packed.answer_T[None] == ids_A[:, None]
+    # The last of an answer's tokens: the largest place in the row.
+    place_T = torch.arange(len(packed.answer_T), device=states_T_D.device)
+    last_A_D = states_T_D[(own_A_T * place_T).argmax(1)].float()
     if pool == "last":
-        # The last of an answer's tokens: the largest place in the row.
-        place_T = torch.arange(len(packed.answer_T), device=states_T_D.device)
-        return states_T_D[(own_A_T * place_T).argmax(1)].float()
+        return last_A_D
     # A product with a matrix of shares, not index_add: its order of summing is the same each time.
     share_A_T = own_A_T / own_A_T.sum(1, keepdim=True)
-    return share_A_T.float() @ states_T_D.float()
+    mean_A_D = share_A_T.float() @ states_T_D.float()
+    return mean_A_D if pool == "mean" else torch.cat([mean_A_D, last_A_D], dim=1)
 
 
 def sees(packed: Packed, query: Tensor, key: Tensor, window: int | None) -> Tensor:

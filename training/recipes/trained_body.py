@@ -47,10 +47,18 @@ def try_trained_body(
         RecipeError: a loss that is not a number.
     """
     base_dir = fast.reader.base_dir
+    shape = BodyShape(method=method, layers=fast.reader.layers, pool=fast.reader.pool)
     body = train_body(
-        run, base_dir, train, held_out, shape=BodyShape(method=method, layers=fast.reader.layers),
-        settings=TrainSettings(epochs=epochs), start=fast, base_sha256=base_sha256, target=target,
-    )  # fmt: skip
+        run,
+        base_dir,
+        train,
+        held_out,
+        shape=shape,
+        settings=TrainSettings(epochs=epochs),
+        start=fast,
+        base_sha256=base_sha256,
+        target=target,
+    )
     if not body.leads:
         return Trial(fast, False, body.figures, [], False)
     model = calibrate(fit(BodyReader(body.scorer, base_dir)), held_out)
