@@ -3,11 +3,12 @@
     python -m benchmarks.desk_load [--annotators 15] [--items 2000] [--seconds 20] [--workers 2] [--pause 1] [--peer V]
 
 Starts a PostgreSQL and gunicorn of its own, and measures the API (one request a cycle) and the HTML desk (one request
-a cycle, a card back). With --peer, a virtual environment V that has Label Studio 1.23, the same number of its tasks is
-annotated by as many people on the same kind of PostgreSQL under gunicorn with as many workers (two requests a cycle:
-that is its protocol), in turns with ours. Clients are threads of this program and share the machine. As fast as it goes
-a cycle's time is the number of annotators over the cycles a second, whatever it costs; so it is timed once more with
-people who think, --pause seconds on average (`paced`). Prints one JSON line last.
+a cycle, a card back, which goes into reserve: asked as the desk's script asks). With --peer, a virtual environment V
+that has Label Studio 1.23, the same number of its tasks is annotated by as many people on the same kind of PostgreSQL
+under gunicorn with as many workers (two requests a cycle: that is its protocol), in turns with ours. Clients are
+threads of this program and share the machine. As fast as it goes a cycle's time is the number of annotators over the
+cycles a second, whatever it costs; so it is timed once more with people who think, --pause seconds on average
+(`paced`). Prints one JSON line last.
 """
 
 import argparse
@@ -161,18 +162,24 @@ def html_cycle(port: int, project: int, person) -> Cycle:
         "Cookie": f"sessionid={session}; csrftoken={token}", "X-CSRFToken": token, "HX-Request": "true",
         "Content-Type": "application/x-www-form-urlencoded",
     }  # fmt: skip
-    page = ask(connection, "GET", f"/projects/{project}/desk/", "", headers)
-    first = _ITEM.search(page)
-    assert first is not None, "the desk shows no item"
-    item = first[1].decode()
+    desk = f"/projects/{project}/desk/"
+
+    def item_of(page: bytes) -> str:
+        found = _ITEM.search(page)
+        return found[1].decode() if found else ""
+
+    # As the desk's script has it: one on the screen and two in reserve.
+    held = [item_of(ask(connection, "GET", desk, "", headers))]
+    while len(held) < 3:
+        asked = f"showing={held[0]}&reserve=1" + "".join(f"&beside={item}" for item in held[1:])
+        held.append(item_of(ask(connection, "POST", f"{desk}next/", asked, headers)))
 
     def cycle() -> bool:
-        nonlocal item
-        body = f"client_id={uuid4()}&verdict=a2&active_ms=1000"
-        card = ask(connection, "POST", f"/projects/{project}/desk/{item}/judgement/", body, headers)
-        found = _ITEM.search(card)
-        item = found[1].decode() if found else ""
-        return found is not None
+        judged, shown, *others = held
+        body = f"client_id={uuid4()}&verdict=a2&active_ms=1000&showing={shown}&reserve=1"
+        body += "".join(f"&beside={item}" for item in others)
+        held[:] = [shown, *others, item_of(ask(connection, "POST", f"{desk}{judged}/judgement/", body, headers))]
+        return bool(held[-1])
 
     return cycle
 

@@ -64,7 +64,7 @@ def explain(project, member):
     import psycopg
     from django.db import connection, transaction
 
-    from accounts.joined_rows import read_parameters
+    from accounts.prepared import read_parameters
     from labeling.services.lease import lock_place, place_of
     from labeling.services.lease_statement import LEASE
 

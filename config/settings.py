@@ -81,8 +81,6 @@ TEMPLATES = [
 DATABASES = {"default": database_from_url("DATABASE_URL", "postgresql://accord@localhost:5432/accord")}
 DATABASES["default"]["CONN_MAX_AGE"] = env_int("DATABASE_CONN_MAX_AGE", 60)
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
-# None, Django's own, would have psycopg prepare nothing, not even what accounts.joined_rows asks it to.
-DATABASES["default"]["OPTIONS"]["prepare_threshold"] = 2**31
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "accounts.User"

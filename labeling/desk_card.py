@@ -10,8 +10,8 @@ from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime, now
 
-from accounts.joined_rows import run_prepared
 from accounts.models import Membership
+from accounts.prepared import run_prepared
 from labeling.kinds import kind_of
 from labeling.kinds.design import Design, design_of
 from labeling.kinds.kind import LABELS, Kind

@@ -1,4 +1,4 @@
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, include, path
 
 from labeling.views import (
     browse,
@@ -17,7 +17,23 @@ from labeling.views import (
     snapshots,
 )
 
+_desk = [
+    path("", desk.desk, name="desk"),
+    path("next/", desk.following, name="desk-next"),
+    path("preferences/", desk.preferences, name="desk-preferences"),
+    path("undo/", desk.undo, name="desk-undo"),
+    path("<int:assignment_id>/judgement/", desk.submit, name="desk-submit"),
+    path("<int:assignment_id>/skip/", desk.skip, name="desk-skip"),
+    path("<int:assignment_id>/heartbeat/", desk.heartbeat, name="desk-heartbeat"),
+    path("<int:assignment_id>/draft/", desk.draft, name="desk-draft"),
+    path("<int:assignment_id>/release/", desk.release, name="desk-release"),
+    path("<int:assignment_id>/report/", desk.report, name="desk-report"),
+    path("<int:assignment_id>/texts/", desk.texts, name="desk-texts"),
+]
+
 urlpatterns: list[URLPattern | URLResolver] = [
+    # First, because patterns are tried in turn and most requests are of the desk.
+    path("projects/<int:project_id>/desk/", include(_desk)),
     path("projects/", projects.project_list, name="project-list"),
     path("projects/new/", projects.project_new, name="project-new"),
     path("projects/new/<slug:setup>/", projects.project_setup, name="project-setup"),
@@ -63,15 +79,4 @@ urlpatterns: list[URLPattern | URLResolver] = [
         name="snapshot-file",
     ),
     path("projects/<int:project_id>/export/", exports.project_export, name="project-export"),
-    path("projects/<int:project_id>/desk/", desk.desk, name="desk"),
-    path("projects/<int:project_id>/desk/next/", desk.following, name="desk-next"),
-    path("projects/<int:project_id>/desk/preferences/", desk.preferences, name="desk-preferences"),
-    path("projects/<int:project_id>/desk/undo/", desk.undo, name="desk-undo"),
-    path("projects/<int:project_id>/desk/<int:assignment_id>/judgement/", desk.submit, name="desk-submit"),
-    path("projects/<int:project_id>/desk/<int:assignment_id>/skip/", desk.skip, name="desk-skip"),
-    path("projects/<int:project_id>/desk/<int:assignment_id>/heartbeat/", desk.heartbeat, name="desk-heartbeat"),
-    path("projects/<int:project_id>/desk/<int:assignment_id>/draft/", desk.draft, name="desk-draft"),
-    path("projects/<int:project_id>/desk/<int:assignment_id>/release/", desk.release, name="desk-release"),
-    path("projects/<int:project_id>/desk/<int:assignment_id>/report/", desk.report, name="desk-report"),
-    path("projects/<int:project_id>/desk/<int:assignment_id>/texts/", desk.texts, name="desk-texts"),
 ]

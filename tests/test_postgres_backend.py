@@ -4,7 +4,7 @@ import psycopg
 import pytest
 from django.db import connection
 
-from accounts.joined_rows import run_prepared
+from accounts.prepared import run_prepared
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -1,8 +1,11 @@
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
 from django.db import models
 from django.db.models.functions import Lower
+
+if TYPE_CHECKING:
+    from accounts.models.membership import Membership
 
 
 class UserManager(BaseUserManager["User"]):
@@ -30,6 +33,9 @@ class User(AbstractBaseUser):
     password_is_temporary = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
+    # Set by whoever has read them with the person.
+    read_memberships: "list[Membership] | None" = None
+
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
 
@@ -40,6 +46,13 @@ class User(AbstractBaseUser):
 
     def __str__(self) -> str:
         return self.display_name
+
+    @property
+    def active_memberships(self) -> "list[Membership]":
+        """In organisations that this person may act for."""
+        if self.read_memberships is None:
+            return list(self.memberships.filter(is_active=True).select_related("organisation", "user"))
+        return self.read_memberships
 
     @property
     def display_name(self) -> str:

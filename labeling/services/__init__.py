@@ -8,7 +8,7 @@ from labeling.services.contradictions import ask_second_opinion, store_contradic
 from labeling.services.expiry import expire_leases
 from labeling.services.exports import iter_export
 from labeling.services.figures import ProjectFigures, project_figures
-from labeling.services.holding import check_assigned, mark_shown, release, renew_lease, save_draft, skip_assignment
+from labeling.services.holding import check_assigned, release, renew_lease, save_draft, skip_assignment
 from labeling.services.imports import ImportReport, import_records
 from labeling.services.item_count import count_items
 from labeling.services.item_making import begin_making, cancel_making, carry_on_making, carry_on_makings
@@ -87,7 +87,6 @@ __all__ = [
     "load_assignment",
     "make_item",
     "make_items",
-    "mark_shown",
     "measure_agreement",
     "offer_next",
     "new_judgements_since_snapshot",

@@ -104,12 +104,6 @@ def release(*, assignment: Assignment, by: Membership) -> None:
             _let_go(held, State.EXPIRED)
 
 
-def mark_shown(*, assignment: Assignment, by: Membership) -> None:
-    """What the browser held in reserve is on the screen now: it is not lightly given to others any more."""
-    check_assigned(assignment, by)
-    Assignment.objects.filter(pk=assignment.pk, shown_at=None).update(shown_at=now())
-
-
 def _let_go(held: Assignment, state: str, reason: str = "") -> None:
     had_slot = held.slot is not None
     held.state, held.slot, held.closed_at, held.skip_reason = state, None, now(), reason[:200]

@@ -8,8 +8,9 @@ from uuid import UUID
 
 from django.db import transaction
 
-from accounts.joined_rows import instance_of, run_prepared
+from accounts.joined_rows import instance_of
 from accounts.models import Membership
+from accounts.prepared import run_prepared
 from labeling.content import check_text
 from labeling.errors import AlreadyJudged, BadJudgement, LeaseLost
 from labeling.kinds import kind_of
@@ -86,18 +87,24 @@ def submit_judgement(
 
 
 def submit_and_offer(
-    *, assignment: Assignment, by: Membership, beside: Sequence[int] = (), in_reserve: bool = False, **judgement: Any
+    *,
+    assignment: Assignment,
+    by: Membership,
+    beside: Sequence[int] = (),
+    showing: int = 0,
+    in_reserve: bool = False,
+    **judgement: Any,
 ) -> tuple[JudgementBase, Offer]:
     """`submit_judgement` and the next item for this person.
 
     Args:
-        beside, in_reserve: see `lease_next`.
+        beside, showing, in_reserve: see `lease_next`.
     """
     check_assigned(assignment, by)
     filled = {"reason": "", "flags": (), "active_ms": None} | judgement
     return judge_and_offer(
         lambda: _submit(assignment=assignment, by=by, **filled),
-        project=assignment.project, by=by, beside=beside, in_reserve=in_reserve,
+        project=assignment.project, by=by, beside=beside, showing=showing, in_reserve=in_reserve,
     )  # fmt: skip
 
 

@@ -6,9 +6,9 @@ from typing import Any, TypeVar
 
 from django.db import connection, transaction
 
-from accounts.joined_rows import run_prepared
 from accounts.models import Membership
 from accounts.permissions import Permission, check_can
+from accounts.prepared import run_prepared
 from labeling.errors import CapReached, NotEligible, ProjectClosed
 from labeling.models import Assignment, Project
 from labeling.services.deadlocks import despite_deadlocks
@@ -25,7 +25,7 @@ J = TypeVar("J")
 
 
 def lease_next(
-    *, project: Project, by: Membership, beside: Sequence[int] = (), in_reserve: bool = False
+    *, project: Project, by: Membership, beside: Sequence[int] = (), showing: int = 0, in_reserve: bool = False
 ) -> Assignment | None:
     """Give `by` an item of the project to judge, or None when there is none for this person.
 
@@ -37,6 +37,7 @@ def lease_next(
 
     Args:
         beside: assignments of this person that are in hand: another one is given.
+        showing: that one of them which is on the screen, and was perhaps in reserve until now.
         in_reserve: it is not on the screen yet. One that was shown goes before one in reserve.
 
     Raises:
@@ -46,22 +47,30 @@ def lease_next(
         CapReached: this person has judged as many as the project allows.
     """
     check_can(by, Permission.JUDGE)
-    place = place_of(project, by) | {"beside": list(beside)[:MAX_BESIDE], "in_reserve": in_reserve}
+    place = place_of(project, by) | _in_hand(beside, showing, in_reserve)
     return _give(place, by, _lease(place))
 
 
-def _give(place: dict[str, Any], by: Membership, assignment_id: int | None) -> Assignment | None:
+def _give(
+    place: dict[str, Any], by: Membership, assignment_id: int | None, *, project: Project | None = None
+) -> Assignment | None:
     if assignment_id is None and not place["in_reserve"] and _steal(place):
         assignment_id = _lease(place)
-    return None if assignment_id is None else load_to_show(assignment_id, by=by)
+    return None if assignment_id is None else load_to_show(assignment_id, by=by, project=project)
 
 
 def place_of(project: Project, by: Membership) -> dict[str, Any]:
     """The parameters that name who asks, and where."""
     return {
-        "project": project.pk, "annotator": by.user_id, "member": by.pk, "beside": [], "in_reserve": False,
+        "project": project.pk, "annotator": by.user_id, "member": by.pk,
+        "beside": [], "showing": 0, "in_reserve": False,
         "reserve_seconds": RESERVE_SECONDS, "idle_seconds": IDLE_SECONDS,
     }  # fmt: skip
+
+
+def _in_hand(beside: Sequence[int] = (), showing: int = 0, in_reserve: bool = False) -> dict[str, Any]:
+    held = list(dict.fromkeys([showing, *beside] if showing else beside))
+    return {"beside": held[:MAX_BESIDE], "showing": showing, "in_reserve": in_reserve}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,24 +81,26 @@ class Offer:
     why: str = ""
 
 
-def offer_next(*, project: Project, by: Membership, beside: Sequence[int] = (), in_reserve: bool = False) -> Offer:
+def offer_next(*, project: Project, by: Membership, **asked: Any) -> Offer:
     """`lease_next` for whoever has just judged: what refuses the next item does not refuse the judgement."""
     try:
-        return Offer(lease_next(project=project, by=by, beside=beside, in_reserve=in_reserve))
+        return Offer(lease_next(project=project, by=by, **asked))
     except (ProjectClosed, NotEligible, CapReached) as refusal:
         return Offer(None, refusal.message)
 
 
-def judge_and_offer(
-    judge: Callable[[], J], *, project: Project, by: Membership, beside: Sequence[int] = (), in_reserve: bool = False
-) -> tuple[J, Offer]:
+def judge_and_offer(judge: Callable[[], J], *, project: Project, by: Membership, **asked: Any) -> tuple[J, Offer]:
     """What `judge` stores and the next item, in one transaction when nobody is in the way: half the work of two.
 
     The person's cursor is locked first, as by every lease: a second tab waits there and not for our assignment.
     Whatever refuses the next item does not refuse the judgement; what refuses the judgement refuses all.
+
+    Args:
+        project: as it was read for this very request: the next item's assignment gets the same one.
+        asked: beside, showing and in_reserve of `lease_next`.
     """
     check_can(by, Permission.JUDGE)
-    place = place_of(project, by) | {"beside": list(beside)[:MAX_BESIDE], "in_reserve": in_reserve}
+    place = place_of(project, by) | _in_hand(**asked)
     assignment_id, is_contended, why = None, False, ""
     with transaction.atomic():
         try:
@@ -102,8 +113,8 @@ def judge_and_offer(
     if why:
         return judged, Offer(None, why)
     if assignment_id is None and is_contended:
-        return judged, offer_next(project=project, by=by, beside=beside, in_reserve=in_reserve)
-    return judged, Offer(_give(place, by, assignment_id))
+        return judged, offer_next(project=project, by=by, **asked)
+    return judged, Offer(_give(place, by, assignment_id, project=project))
 
 
 def _lease(place: dict[str, Any]) -> int | None:

@@ -44,6 +44,10 @@ WITH mine AS (
           AND state IN ('leased', 'expired') AND state || '' = 'leased' AND id <> ALL(%(beside)s::bigint[])
         ORDER BY shown_at IS NULL, leased_at DESC, id DESC LIMIT 1)
     RETURNING id
+), shown AS (
+    -- What the browser held in reserve is on its screen now: it is not lightly given to others any more.
+    UPDATE labeling_assignment SET shown_at = now()
+    WHERE id = %(showing)s AND annotator_id = %(annotator)s AND project_id = %(project)s AND shown_at IS NULL
 ), first_new AS MATERIALIZED (
     -- The first open item behind the cursor that this person has not had, locked by somebody or not.
     SELECT i.id, i.priority * -1 AS rank FROM labeling_item i

@@ -73,19 +73,14 @@ def _next(request: MemberRequest, project: Project, *, said: str = "") -> HttpRe
 
 
 def _offer(request: MemberRequest, project: Project, asked: QueryDict, *, said: str = "") -> HttpResponse:
-    offer = services.offer_next(project=project, by=request.member, **_asked(request, project, asked))
+    offer = services.offer_next(project=project, by=request.member, **_asked(asked))
     return _show(request, project, offer.assignment, said=said, why_nothing=offer.why)
 
 
-def _asked(request: MemberRequest, project: Project, asked: QueryDict) -> dict[str, Any]:
-    """Which item the script asks for: another one than what it shows now, and whether that is to be in reserve."""
-    showing = _number(asked.get("showing", ""))
-    if showing:
-        mine = Assignment.objects.for_member(request.member).for_annotator(request.member.user).filter(project=project)
-        for assignment in mine.filter(pk=showing):
-            services.mark_shown(assignment=assignment, by=request.member)
-    in_hand = [showing, *(_number(item) for item in asked.getlist("beside"))]
-    return {"beside": [item for item in in_hand if item], "in_reserve": asked.get("reserve") == "1"}
+def _asked(asked: QueryDict) -> dict[str, Any]:
+    """Which item the script asks for: another one than what it has, and whether that is to be in reserve."""
+    beside = [item for item in map(_number, asked.getlist("beside")) if item]
+    return {"beside": beside, "showing": _number(asked.get("showing", "")), "in_reserve": asked.get("reserve") == "1"}
 
 
 def _number(text: str) -> int:
@@ -124,7 +119,7 @@ def submit(request: MemberRequest, project_id: int, assignment_id: int) -> HttpR
     form = JudgementForm(request.POST, design=design_of(assignment.project))
     said = _said(request, assignment)
     if form.is_valid():
-        asked = _asked(request, assignment.project, request.POST)
+        asked = _asked(request.POST)
         with shown_on(form):
             judgement, offer = services.submit_and_offer(
                 assignment=assignment, by=request.member, said=said, **asked, **form.common()

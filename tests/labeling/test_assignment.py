@@ -19,7 +19,6 @@ from labeling.services import (
     import_records,
     lease_next,
     make_items,
-    mark_shown,
     offer_next,
     pause_annotator,
     release,
@@ -82,8 +81,29 @@ def test_what_is_in_reserve_is_taken_sooner_and_what_is_shown_is_not(project, bo
     for each in (shown, reserve):
         untouched(each, 90)
     assert lease_next(project=project, by=dora).item_id == reserve.item_id
-    mark_shown(assignment=shown, by=bob)
     assert Assignment.objects.get(pk=shown.pk).state == "leased"
+
+
+def test_what_was_in_reserve_and_is_on_the_screen_now_is_not_taken_sooner(project, bob, dora, add_pairs):
+    add_pairs(2)
+    first = lease_next(project=project, by=bob)
+    second = lease_next(project=project, by=bob, beside=[first.pk], in_reserve=True)
+    assert lease_next(project=project, by=bob, beside=[first.pk], showing=second.pk, in_reserve=True) is None
+    for each in (first, second):
+        untouched(each, 90)
+    assert lease_next(project=project, by=dora) is None
+    second.refresh_from_db()
+    assert second.state == "leased"
+    assert second.shown_at is not None
+
+
+def test_nobody_marks_as_shown_what_another_person_has_in_reserve(project, bob, dora, add_pairs):
+    add_pairs(3)
+    shown = lease_next(project=project, by=bob)
+    reserve = lease_next(project=project, by=bob, beside=[shown.pk], in_reserve=True)
+    lease_next(project=project, by=dora, showing=reserve.pk)
+    reserve.refresh_from_db()
+    assert reserve.shown_at is None
 
 
 def test_nobody_steals_for_a_reserve(project, bob, dora, add_pairs):

@@ -21,9 +21,8 @@ def sweep_runs() -> None:
 @transaction.atomic
 def _take_back_lost() -> None:
     # A row that is locked is being finished at this moment.
-    for run in (
-        TrainingRun.objects.lost().select_for_update(skip_locked=True, of=("self",)).select_related("organisation")
-    ):
+    lost = TrainingRun.objects.lost().select_related("organisation")
+    for run in lost.select_for_update(skip_locked=True, of=("self",)):
         worker = run.claimed_by or "unknown"
         if run.cancel_requested_at:
             move_status(run, to=RunStatus.CANCELLED, error=f"Its worker ({worker}) had gone when it was cancelled.")
