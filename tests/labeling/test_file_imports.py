@@ -50,6 +50,7 @@ def test_a_table_waits_until_its_columns_are_said(client, alice, project):
     assert "What the columns are" in page
     assert "Darum." in page
     assert not Prompt.objects.exists()
+    assert "waits for its columns" in client.get(address).content.decode()
     here = answer.redirect_chain[-1][0]
     refused = client.post(here, {"response_1": "eins"})
     assert (refused.status_code, "Say which column holds the prompt" in refused.content.decode()) == (422, True)
