@@ -14,7 +14,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import groupby
 from operator import itemgetter
@@ -23,11 +23,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import safe_open
-from safetensors.numpy import save_file
 from transformers import AutoConfig
 
 from training.recipes.conversations import Messages, prompt_tokens, response_tokens
+from training.recipes.feature_store import SHARD_ANSWERS, FeatureStore
 from training.recipes.model_directory import check_model_directory, hash_directory
 from training.recipes.policies import device, load_base, load_tokenizer
 from training.recipes.run import RecipeError
@@ -39,7 +38,6 @@ Floats32 = np.ndarray[tuple[int, int], np.dtype[np.float32]]
 
 PROMPT_TOKENS, RESPONSE_TOKENS = 256, 256
 BATCH_TOKENS = 1024  # larger batches leave the processor cache and are slower
-SHARD_ANSWERS = 256
 # Of the body's layers. Gemma 3 270M on 800 HH helpful pairs, cross-validated: 67.8 % from the middle, 65.2 % from
 # the top; and the layers that are left out cost nothing.
 LAYER_SHARE = 0.5
@@ -63,12 +61,10 @@ class FeatureReader:
         self.feature_size: int = 2 * config.hidden_size
         self._cut: dict[str, int] = {}
         self._known: dict[str, np.ndarray] = {}
-        self._cache: Path | None = None
+        self._store: FeatureStore | None = None
         if cache_dir is not None:
             what = (hash_directory(base_dir)[:16], self.layers, PROMPT_TOKENS, RESPONSE_TOKENS, POOL)
-            self._cache = cache_dir / "-".join(map(str, what))
-            self._cache.mkdir(parents=True, exist_ok=True)
-            self._read_cache(self._cache)
+            self._store = FeatureStore(cache_dir / "-".join(map(str, what)))
 
     def read(self, answers: Sequence[Answer], *, progress: Callable[[int, int, float], None] | None = None) -> Floats32:
         """Features of shape (answers, feature size).
@@ -77,6 +73,7 @@ class FeatureReader:
             progress: called after each batch with answers done, answers to do, and tokens a second.
         """
         keys = [_key(answer) for answer in answers]
+        self._recall(keys)
         unknown = list(
             {key: answer for key, answer in zip(keys, answers, strict=True) if key not in self._known}.items()
         )
@@ -91,7 +88,7 @@ class FeatureReader:
             if progress:
                 progress(done, len(unknown), seen / (time.monotonic() - started))
             if len(fresh) >= SHARD_ANSWERS or done == len(unknown):
-                self._write_shard(fresh)
+                self._keep(fresh)
                 fresh = []
         return np.stack([self._known[key] for key in keys])
 
@@ -100,13 +97,12 @@ class FeatureReader:
         self.count_cut(answers)
         fresh = dict(zip(map(_key, answers), hidden_N_D, strict=True))
         self._known |= fresh
-        keys = list(fresh)
-        for start in range(0, len(keys), SHARD_ANSWERS):
-            self._write_shard(keys[start : start + SHARD_ANSWERS])
+        self._keep(fresh)
 
     def knows(self, answer: Answer) -> bool:
         """Whether it was read before: then reading it takes no time."""
-        return _key(answer) in self._known
+        key = _key(answer)
+        return key in self._known or (self._store is not None and key in self._store)
 
     @cached_property
     def tokenizer_sha256(self) -> str:
@@ -124,7 +120,10 @@ class FeatureReader:
         """How many texts are longer than what is read of them: a prompt loses its beginning, an answer its end."""
         keys = [_key(answer) for answer in answers]
         for key, answer in zip(keys, answers, strict=True):
-            if key not in self._cut:  # read from a cache of before this was kept
+            noted = self._store.note(key) if self._store and key not in self._cut else None
+            if noted is not None:
+                self._cut[key] = noted
+            elif key not in self._cut:
                 self._tokenize(key, answer)
         prompts = {json.dumps(prompt) for key, (prompt, _) in zip(keys, answers, strict=True) if self._cut[key] & 1}
         return {"prompts_cut": len(prompts), "answers_cut": sum(self._cut[key] >= 2 for key in keys)}
@@ -173,25 +172,13 @@ class FeatureReader:
         last_B_D = states_B_T_D[torch.arange(len(batch)), mask_B_T.sum(1) - 1]
         return torch.cat([mean_B_D, last_B_D], dim=1).cpu().numpy()
 
-    def _read_cache(self, directory: Path) -> None:
-        for shard in sorted(directory.glob("*.safetensors")):
-            with safe_open(shard, framework="numpy") as file:
-                about = file.metadata()
-                keys = json.loads(about["keys"])
-                self._known |= zip(keys, file.get_tensor("features"), strict=True)
-                if "cut" in about:
-                    self._cut |= zip(keys, map(int, about["cut"]), strict=True)
+    def _recall(self, keys: Sequence[str]) -> None:
+        if self._store:
+            self._known |= self._store.take(key for key in keys if key not in self._known)
 
-    def _write_shard(self, keys: list[str]) -> None:
-        if self._cache is None or not keys:
-            return
-        # Named by content: two runs that share the cache write different files or the same one.
-        name = hashlib.sha256("".join(keys).encode()).hexdigest()[:32]
-        partial = self._cache / f"{name}.{os.getpid()}.partial"
-        features = np.stack([self._known[key] for key in keys])
-        about = {"keys": json.dumps(keys), "cut": "".join(str(self._cut[key]) for key in keys)}
-        save_file({"features": features}, partial, metadata=about)
-        os.replace(partial, self._cache / f"{name}.safetensors")
+    def _keep(self, fresh: Iterable[str]) -> None:
+        if self._store:
+            self._store.add({key: self._known[key] for key in fresh}, self._cut)
 
 
 def _rows_by_prompt(tokens: list[TokenPair]) -> Iterator[tuple[list[int], int]]:
