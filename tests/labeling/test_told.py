@@ -88,10 +88,9 @@ def test_verdicts_that_came_with_a_file_stand_on_the_prompts_page(client, projec
     assert "What files said" not in client.get(page).content.decode()
 
 
-def test_a_project_of_ratings_is_not_told_to_judge_more(client, project, alice):
-    """Training reads no ratings, however many there are."""
+def test_a_project_of_ratings_is_told_that_ratings_count(client, project, alice):
     services.update_project(project=project, by=alice, design={"kind": "rating"})
     client.force_login(alice.user)
     told = client.get(f"/projects/{project.pk}/runs/summary").content.decode()
-    assert "ratings do not say that" in told
-    assert "more and start again" not in told
+    assert "prefer one answer or rate one" in told
+    assert "there are 0. Judge 20 more and start again" in told
