@@ -7,7 +7,8 @@ from playwright.sync_api import expect
 
 from labeling import services
 from labeling.kinds.design import design_of
-from labeling.models import Item, Project, Prompt
+from labeling.models import Item, ItemMaking, Project, Prompt
+from labeling.services import item_making
 from tests.browser.conftest import add_items
 from tests.browser.test_pages import CHECKS, WAYS
 
@@ -144,3 +145,21 @@ def test_tags_can_be_read_while_they_are_typed(open_page, items, alice, bob, wid
     fields = page.locator("main table input:not([type=hidden])")
     assert fields.count()
     assert min(fields.evaluate_all("fields => fields.map((field) => field.offsetWidth)")) >= 120
+
+
+def test_many_items_are_watched_and_stopped_on_the_keyboard(open_page, items, alice, monkeypatch):
+    monkeypatch.setattr(item_making, "REQUEST_SECONDS", 0)
+    Item.objects.all().delete()
+    page = open_page(alice, f"/projects/{items.pk}/items/make/")
+    page.get_by_role("button", name="Make the items").click()
+    expect(page.get_by_text("0 of 3 prompts, 0 items made")).to_be_visible()
+    assert page.evaluate(CHECKS) == []
+    stop = page.get_by_role("button", name="Make no more")
+    stop.focus()
+    ItemMaking.objects.update(prompts_done=2, made=2)
+    expect(page.get_by_role("progressbar", name="Prompts looked at")).to_have_attribute("value", "2")
+    expect(stop).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="2 items made")).to_be_visible()
+    assert page.evaluate(CHECKS) == []
+    assert ItemMaking.objects.get().state == "cancelled"

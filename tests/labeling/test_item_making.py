@@ -1,6 +1,9 @@
 """Making items in parts: begun by a request, ended by a worker, watched, stopped, and never made twice."""
 
+from contextlib import closing
+
 import pytest
+from django.db import connection
 
 from accounts.errors import Conflict, Invalid, NotPermitted
 from accounts.models import AuditEvent
@@ -84,6 +87,18 @@ def test_it_can_be_stopped_and_gone_on_with(filled, alice, bob, left_to_a_worker
     carry_on_making(again.pk, seconds=30)
     again.refresh_from_db()
     assert (again.state, again.made, Item.objects.count()) == ("done", 70, 120)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_while_an_import_runs_it_waits_without_holding_anybody_up(filled, alice, left_to_a_worker):
+    making = begin_making(project=filled, by=alice)
+    with closing(connection.copy()) as importing:
+        with importing.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(7301, %s)", [filled.pk])
+        assert not carry_on_making(making.pk, seconds=0.1)
+        assert not Item.objects.exists()
+    assert carry_on_making(making.pk, seconds=60)
+    assert Item.objects.count() == 120
 
 
 def test_what_the_database_refuses_ends_it_with_a_reason(filled, alice, left_to_a_worker, monkeypatch):
