@@ -4,7 +4,7 @@
 
 Spends one budget of raw votes of UKPConvArg1 in several ways and measures the head on the gold of unseen topics:
 new random pairs only, two votes a pair, five votes a pair, the most informative of new pairs only, and the rule of
-training/recipes/vote_again.py, which weighs another vote against a new pair. Prints paired differences to "new
+benchmarks/vote_again.py, which weighs another vote against a new pair. Prints paired differences to "new
 pairs" and, last, one JSON line.
 """
 
@@ -17,10 +17,10 @@ import numpy as np
 from benchmarks.label_efficiency import HELD_OUT, Task
 from benchmarks.label_sources import hidden_states, load_source, split
 from benchmarks.reference_data import add_base_argument, data_directory, prepared_base, work_directory
+from benchmarks.vote_again import fit_item_variance, spend
 from training.recipes.reward_head import fit_head
 from training.recipes.selection import Belief
 from training.recipes.selection_rules import State
-from training.recipes.vote_again import fit_item_variance, spend
 
 BUDGETS = (60, 120, 240, 480)  # raw votes
 SPARSE_POOL = 40  # pairs: what is left to buy where there are hardly any new items

@@ -185,9 +185,12 @@ WEB_URL = env_str("WEB_URL", f"http://127.0.0.1:{env_int('ACCORD_WEB_PORT', 8000
 # 1 lets webhooks call this machine and private networks too; link-local addresses never.
 WEBHOOKS_ALLOW_PRIVATE = env_bool("WEBHOOKS_ALLOW_PRIVATE", False)
 
-# A run whose trainer has not been heard of for so long is taken from it.
 # How long the files of a refit's snapshot are kept after a later refit replaced it and nothing needs them; 0: for ever.
 SNAPSHOT_KEEP_HOURS = env_int("SNAPSHOT_KEEP_HOURS", 24)
+# How long a reward model stays loaded after it was asked for scores (0: not at all), and how much memory it may take.
+SCORING_WARM_SECONDS = env_int("SCORING_WARM_SECONDS", 300)
+SCORING_WARM_MB = env_int("SCORING_WARM_MB", 4096)
+# A run whose trainer has not been heard of for so long is taken from it.
 RUN_HEARTBEAT_SECONDS = env_int("RUN_HEARTBEAT_SECONDS", 5)
 RUN_LOST_AFTER_SECONDS = env_int("RUN_LOST_AFTER_SECONDS", 30)
 RUN_MAX_ATTEMPTS = env_int("RUN_MAX_ATTEMPTS", 3)

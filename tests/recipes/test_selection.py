@@ -9,7 +9,6 @@ import pytest
 from training.recipes.run import RecipeError
 from training.recipes.selection import POLICIES, Belief, choose, in_random_arm
 from training.recipes.selection_rules import SAME_DIRECTION, Near, State, bald, d_optimal, greedy, v_optimal
-from training.recipes.vote_again import fit_item_variance, gains_of_another, information, spend
 
 K = 6
 
@@ -197,33 +196,3 @@ def test_what_cannot_be_ordered_is_refused_with_a_sentence(chance, belief):
     x[3, 2] = np.nan
     with pytest.raises(RecipeError, match="not finite"):
         order_of("soft4", x, belief)
-
-
-def test_votes_on_one_item_add_up_unless_the_item_has_a_will_of_its_own():
-    fisher = np.array([0.25])
-    assert information(np.array([4.0]), fisher, 0.0) == pytest.approx(1.0)
-    assert information(np.array([1e9]), fisher, 2.0) == pytest.approx(0.5)
-    gains = [gains_of_another(np.array([m]), fisher, np.array([0.5]), 1.0)[0] for m in (0.0, 1.0, 4.0)]
-    assert gains[0] > gains[1] > gains[2] > 0
-
-
-@pytest.mark.parametrize("deviation", [0.0, 1.0, 2.0])
-def test_items_deviation_is_found_in_their_votes(deviation, chance):
-    margin = chance.normal(size=3000)
-    p = 1 / (1 + np.exp(-(margin + deviation * chance.normal(size=3000))))
-    wins = chance.binomial(5, p).astype(float)
-    assert fit_item_variance(margin, wins, np.full(3000, 5.0)) == pytest.approx(deviation**2, abs=0.3)
-
-
-def test_votes_go_to_new_items_first_and_then_to_the_items_known_least(chance, belief):
-    x = chance.normal(size=(20, K))
-    x[:10] *= 3
-    votes, most = np.array([1.0] * 5 + [0.0] * 15), np.full(20, 2.0)
-    state = State.start(x, belief.weights_K, belief.covariance_K_K)
-    rows = spend(state, votes, most, 0.5, 100)
-    assert sorted(rows) == sorted([*range(5), *range(5, 20), *range(5, 20)]), "every place is used, none twice"
-    assert rows[0] >= 5
-
-
-def test_without_a_second_vote_nothing_is_known_of_items_deviation():
-    assert fit_item_variance(np.ones(3), np.ones(3), np.ones(3)) == 0.0

@@ -19,12 +19,20 @@ from models_registry.models import ModelVersion, VersionKind
 from models_registry.services import register_version
 from training import services
 from training.models import TrainingRun
+from training.services.warm_scoring import stop_warm
 
 
 @pytest.fixture(autouse=True)
 def _one_thread(monkeypatch) -> None:
     """So small a model gains nothing from more, and on a busy machine they wait for each other."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_stays_loaded(settings) -> Iterator[None]:
+    """The process that keeps a reward model for who asks again."""
+    yield
+    stop_warm()
 
 
 @pytest.fixture(scope="session")

@@ -32,17 +32,27 @@ class Config:
 def score(run: Run, config: Config) -> None:
     request = read_request(run.directory / "request.json")
     model = RewardModel.load(Path(config.reward_model_dir), FeatureReader(Path(config.base_dir)))
+    scores = scores_of(model, request)
+    answers = 2 * len(scores["pairs"]) + sum(len(one["responses"]) for one in scores["lists"])
+    run.log(1, 1, {"answers": answers}, stage="score")
+    run.finish(artifacts={}, figures={"answers": answers}, **scores)
+
+
+def scores_of(model: RewardModel, request: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """`{"pairs": […], "lists": […]}`, in the order of the request.
+
+    Raises:
+        RecipeError: the model is from before deviations were kept, or its scores are no numbers.
+    """
     first: list[Answer] = [(pair["prompt"], pair["response_a"]) for pair in request["pairs"]]
     second: list[Answer] = [(pair["prompt"], pair["response_b"]) for pair in request["pairs"]]
     listed: list[Answer] = [(one["prompt"], text) for one in request["lists"] for text in one["responses"]]
     # All answers in one pass: batches of one length are larger that way.
     mean_A, sd_A = model.spread_of(first + second + listed)
     answers = [{"mean": _round(mean), "sd": _round(sd)} for mean, sd in zip(mean_A, sd_A, strict=True)]
-    pairs = _pairs(model, first, second, answers)
     left = iter(answers[2 * len(first) :])
     lists = [{"responses": [next(left) for _ in one["responses"]]} for one in request["lists"]]
-    run.log(1, 1, {"answers": len(answers)}, stage="score")
-    run.finish(artifacts={}, figures={"answers": len(answers)}, pairs=pairs, lists=lists)
+    return {"pairs": _pairs(model, first, second, answers), "lists": lists}
 
 
 def _pairs(

@@ -1,8 +1,9 @@
-"""Carrying out a scoring job: the recipe `score` as a process, watched until it ends."""
+"""Carrying out a scoring job: by the process that has the version loaded, or by one that loads it."""
 
 import json
 import shutil
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from subprocess import Popen
@@ -19,6 +20,7 @@ from training.errors import BadResult, IllegalMove, NotReady
 from training.models import RunStatus, ScoringJob
 from training.process import start_recipe, stop_processes
 from training.services.finish_run import read_result, say_why
+from training.services.warm_scoring import say_too_long, score_warm
 from training.states import move_status
 
 MAX_SECONDS = 600.0
@@ -44,8 +46,10 @@ def execute_scoring(*, job: ScoringJob) -> None:
     shutil.rmtree(job.directory, ignore_errors=True)
     with suppress(IllegalMove):  # declared lost meanwhile: another worker asks again
         try:
-            _prepare(job)
-            result = _run(job)
+            config = _prepare(job)
+            if not score_warm(config, job.directory, seconds=MAX_SECONDS, between=_beats(job)):
+                _run(job)
+            result = _scores(job)
         except (AccordError, OSError) as problem:
             move_status(job, to=RunStatus.FAILED, error=getattr(problem, "message", str(problem)), request={})
         else:
@@ -53,7 +57,7 @@ def execute_scoring(*, job: ScoringJob) -> None:
     shutil.rmtree(job.directory, ignore_errors=True)
 
 
-def _prepare(job: ScoringJob) -> None:
+def _prepare(job: ScoringJob) -> dict[str, str]:
     base = job.version.base
     if base is None or not base.artifact_hash:
         raise NotReady(f"The base model of {job.version.name} is not on this machine, so it cannot score.")
@@ -61,9 +65,16 @@ def _prepare(job: ScoringJob) -> None:
     job.directory.mkdir(parents=True)
     (job.directory / "request.json").write_text(json.dumps(job.request))
     (job.directory / "config.json").write_text(json.dumps(config))
+    return config
 
 
-def _run(job: ScoringJob) -> dict[str, Any]:
+def _scores(job: ScoringJob) -> dict[str, Any]:
+    result = read_result(job.directory)
+    return {"pairs": result.get("pairs", []), "lists": result.get("lists", [])}
+
+
+def _run(job: ScoringJob) -> None:
+    """By a process for this job alone: what is loaded is busy with another version, or was lost."""
     process = start_recipe("score", job.directory)
     try:
         exit_code = _watch(job, process)
@@ -72,22 +83,31 @@ def _run(job: ScoringJob) -> dict[str, Any]:
         process.wait()
     if exit_code != 0:
         raise BadResult(say_why(job.directory / "log.txt", exit_code, 0))
-    result = read_result(job.directory)
-    return {"pairs": result.get("pairs", []), "lists": result.get("lists", [])}
 
 
 def _watch(job: ScoringJob, process: Popen[bytes]) -> int:
-    started = beaten = time.monotonic()
+    started, beat = time.monotonic(), _beats(job)
     while (exit_code := process.poll()) is None:
         time.sleep(0.05)
         if time.monotonic() - started > MAX_SECONDS:
-            raise BadResult(f"The answers were not scored within {MAX_SECONDS:.0f} seconds. Send fewer at a time.")
+            raise BadResult(say_too_long(MAX_SECONDS))
+        beat()
+    return exit_code
+
+
+def _beats(job: ScoringJob) -> Callable[[], None]:
+    """To be called often; raises IllegalMove when the job was given to another worker."""
+    beaten = time.monotonic()
+
+    def beat() -> None:
+        nonlocal beaten
         if time.monotonic() - beaten > settings.RUN_HEARTBEAT_SECONDS:
             beaten = time.monotonic()
             claimed = ScoringJob.objects.filter(pk=job.pk, status=RunStatus.RUNNING, fence=job.fence)
             if not claimed.update(heartbeat_at=now()):
                 raise IllegalMove("This job was given to another worker.")
-    return exit_code
+
+    return beat
 
 
 @transaction.atomic

@@ -23,7 +23,7 @@ MAX_UNFINISHED = 20  # jobs of one organisation
 MAX_WAIT_SECONDS = 30.0
 # So many requests of a process wait; others are told at once where to look. Pages are served by the same threads.
 _waiting = BoundedSemaphore(2)
-_POLL_SECONDS = 0.2
+_POLL_SECONDS = 0.05
 
 
 @transaction.atomic

@@ -9,11 +9,12 @@ in squared log odds, m votes on it carry the information
 about the head's margin there: nearly m times one vote's when t2 is small, hardly more than one vote's when it is
 large. `gains_of_another` is what the (m + 1)-th vote adds, on the scale of the rule that chooses new items.
 
-That alone buys too many repeats: on UKPConvArg1 it gave 1.6 to 2.6 votes to a pair and lost .5 to 1 point against new
-random pairs, because a new pair also shows what the head's features leave out, and no covariance knows of that. So
-another vote has to gain `REPEAT_MUST_GAIN` times as much as the best new item: then it gave 1.01 votes to a pair and
-won .2 to .5 points, as the most informative new pairs do by themselves (benchmarks/second_votes.py). The rule in a
-word: new items while there are any that differ from what was judged, and then the items known least.
+No part of the product: docs/refits.md says why. The rule alone buys too many repeats: on UKPConvArg1 it gave 1.6 to 2.6
+votes to a pair and lost .5 to 1 point against new random pairs, because a new pair also shows what the head's features
+leave out, and no covariance knows of that. So another vote has to gain `REPEAT_MUST_GAIN` times as much as the best new
+item: then it gave 1.0 votes to a pair and won .2 to .6 points, as the most informative new pairs do by themselves
+(benchmarks/second_votes.py). The rule in a word: new items while there are any that differ from what was judged, and
+then the items known least.
 """
 
 import numpy as np
