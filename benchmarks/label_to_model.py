@@ -136,7 +136,7 @@ def fill_cache(project: Any, base: Path) -> None:
     found = Response.objects.filter(prompt__project=project).values_list("prompt__messages", "text").order_by("pk")
     answers = [(messages, text) for messages, text in found.iterator()]
     reader = FeatureReader(base, settings.DATA_DIR / "features" / str(project.pk))
-    hidden = np.random.default_rng(0).standard_normal((len(answers), reader.hidden_size), dtype=np.float32)
+    hidden = np.random.default_rng(0).standard_normal((len(answers), reader.feature_size), dtype=np.float32)
     reader.remember(answers, hidden)
     say(f"{len(answers)} answers are in the cache")
 
