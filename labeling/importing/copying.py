@@ -3,6 +3,8 @@
 An adapter that looks at the type of each value costs more than all the rest: the values' types are known.
 """
 
+import os
+import socket
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -12,6 +14,7 @@ from typing import Any
 from django.db import connection
 
 _BLOCK_ROWS = 500
+_SEND_BYTES = 1024 * 1024
 _MAY_CHECK_IN_BULK = """
 SELECT coalesce(has_parameter_privilege('session_replication_role', 'SET'), false)
    AND NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = ANY(%s::regclass[]) AND NOT tgisinternal)
@@ -47,6 +50,7 @@ class Sender:
         """Append the rows in the order of their tables; what was started before must be over."""
         if any(each.blocks for each in rows):
             self._unchecked.enter_context(references_checked_by_caller(self._tables))
+            _widen(connection.connection)
             self._sending = self._pool.submit(send_rows, connection.connection, rows)
 
     def wait(self) -> None:
@@ -64,6 +68,13 @@ class Sender:
     def close(self) -> None:
         """Leave the connection to others, whatever became of the rows."""
         self._pool.shutdown()
+
+
+def _widen(raw: Any) -> None:
+    """Let more wait in a local socket: PostgreSQL works on it while whoever sends waits for Python's lock."""
+    with socket.socket(fileno=os.dup(raw.pgconn.socket)) as same:
+        if same.family == socket.AF_UNIX:
+            same.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BYTES)
 
 
 def send_rows(raw: Any, rows: Sequence[TableRows]) -> None:

@@ -21,7 +21,7 @@ from labeling.services.item_rules import default_rules
 from labeling.services.items import fill_items, makes_pairs_in_order
 from labeling.services.queue import restart_queue
 
-BATCH_LINES = 2_000
+BATCH_LINES = 5_000
 BATCH_BYTES = 4 * 1024 * 1024
 MAX_REASONS = 1_000
 
