@@ -1,6 +1,7 @@
 """Is training and scoring over packed rows faster than TRL's RewardTrainer and than one pass an answer?
 
-    python -m benchmarks.reward_speed [--turns 8] [--pairs 8] [--prompts 6] [--base DIRECTORY] [--threads 1]
+    python -m benchmarks.reward_speed [--turns 8] [--pairs 8] [--prompts 12] [--seed 1] [--base DIRECTORY]
+        [--threads 1]
 
 Training: TRL takes a step, then this project's loop takes the same step, and so on: the same base model (float32), the
 same adapters (rank 8, every linear layer, the same first weights), the same head over the last token, optimizer,
@@ -9,7 +10,10 @@ ones drift apart, because AdamW turns the last bits of a small gradient into ste
 both up and is not timed.
 
 Scoring: 16 candidates a prompt in one packed row, against one forward pass a candidate through the untouched body, in
-turns, for random prompts of the same file.
+turns, for prompts drawn at random (--seed) from `hh_helpful_dev` and from `hh_helpful_train`. What is saved is the
+prompt's 15 other readings, so the ratio follows from the length of prompts. Dev has HH-RLHF helpful's own mix, 70 % of
+several turns; of the base rows in train only those of one turn are left. How long the prompts of both files are, chat
+template included and cut as the reward model cuts them, stands beside the ratios.
 
 A ratio is of summed seconds, by the clock and in processor time: the second is the one to read on a busy CPU, the first
 on a GPU. Its interval is a bootstrap over turns. Prints one JSON line last.
@@ -45,6 +49,7 @@ from training.recipes.votes import Votes
 
 Clock = np.ndarray  # seconds by the clock, and of this process on all processors
 RANK, LEARNING_RATE, CANDIDATES, COMPARED_STEPS = 8, 1e-4, 16, 3
+PROMPTS_COUNTED = 1000  # of each file
 SHAPE = BodyShape(pool="last", rank=RANK)
 
 
@@ -52,7 +57,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Training and scoring speed of the reward model against TRL")
     parser.add_argument("--turns", type=int, default=8, help="steps that are timed; 0: none")
     parser.add_argument("--pairs", type=int, default=8, help="a step")
-    parser.add_argument("--prompts", type=int, default=6, help="scored, 16 candidates each; 0: none")
+    parser.add_argument("--prompts", type=int, default=12, help="of each file, scored, 16 candidates each; 0: none")
+    parser.add_argument("--seed", type=int, default=1, help="of the prompts and candidates that are scored")
     add_base_argument(parser)
     parser.add_argument("--threads", type=int, default=None, help="of torch; its own choice when absent")
     arguments = parser.parse_args()
@@ -66,7 +72,11 @@ def main() -> None:
         found["training"] = compare_training(base, rows, arguments.turns, arguments.pairs)
         print(json.dumps(found), flush=True)
     if arguments.prompts:
-        found["scoring"] = compare_scoring(base, rows, arguments.prompts)
+        dev = read_rows(data_directory() / "hh_helpful_dev.jsonl.gz")
+        scoring = Scoring(base)
+        for name, part in (("hh_helpful_dev", dev), ("hh_helpful_train", rows)):
+            chance = random.Random(arguments.seed)
+            found[f"scoring_{name}"] = scoring.compare(chance.sample(part, len(part)), arguments.prompts)
     print(json.dumps(found))
 
 
@@ -205,34 +215,44 @@ def make_own_step(
     return step
 
 
-def compare_scoring(base: Path, rows: list[dict[str, Any]], prompts: int) -> dict[str, Any]:
-    chance = random.Random(1)
-    tokenizer = load_tokenizer(base)
-    scorer = Scorer.over(base, SHAPE, dtype=torch.float32).eval()
-    torch.nn.init.normal_(scorer.head.weight_D, std=0.01, generator=torch.Generator(device()).manual_seed(0))
-    plain = load_base(base, dtype=torch.float32).base_model
-    one_by_one, packed, apart, prompt_tokens = [], [], [], []
-    for row in [rows[0], *rows[:prompts]]:  # the first one warms up
-        texts = [other["chosen"] for other in chance.sample(rows, CANDIDATES)]
-        tokens = tokenize_for(SHAPE, tokenizer, [(row["prompt"], text) for text in texts])
-        prompt_tokens.append(len(tokens.prompts[0]))
-        started = _now()
-        expected = [_score_alone(plain, scorer, tokens, answer) for answer in range(CANDIDATES)]
-        one_by_one.append(_now() - started)
-        started = _now()
-        found = score_answers(scorer, tokens, row_tokens=10**6)
-        packed.append(_now() - started)
-        apart.append(float(np.abs(found - np.array(expected)).max()))
-        print(f"16 candidates: one by one {one_by_one[-1].round(2)} s, packed {packed[-1].round(2)} s", flush=True)
-    return {
-        "candidates": CANDIDATES,
-        "prompt_tokens": prompt_tokens[1:],
-        "one_by_one_prompts_a_second": round(prompts / sum(one_by_one[1:])[0], 3),
-        "packed_prompts_a_second": round(prompts / sum(packed[1:])[0], 3),
-        "ratio": ratio(one_by_one[1:], packed[1:]),
-        "scores_apart": float(f"{max(apart):.2g}"),
-        "bar": 2.0,
-    }
+class Scoring:
+    """One packed row a prompt against one pass a candidate, with the same weights in float32."""
+
+    def __init__(self, base: Path) -> None:
+        self._tokenizer = load_tokenizer(base)
+        self._scorer = Scorer.over(base, SHAPE, dtype=torch.float32).eval()
+        torch.nn.init.normal_(self._scorer.head.weight_D, std=0.01, generator=torch.Generator(device()).manual_seed(0))
+        self._plain = load_base(base, dtype=torch.float32).base_model
+
+    def compare(self, rows: list[dict[str, Any]], prompts: int) -> dict[str, Any]:
+        """The first `prompts` of shuffled rows; the candidates are answers of the rows after them."""
+        one_by_one, packed, apart, lengths = [], [], [], []
+        for turn in [0, *range(prompts)]:  # the first one warms up
+            others = rows[prompts + turn * CANDIDATES : prompts + (turn + 1) * CANDIDATES]
+            tokens = self._tokenize(rows[turn]["prompt"], [other["chosen"] for other in others])
+            lengths.append(len(tokens.prompts[0]))
+            started = _now()
+            expected = [_score_alone(self._plain, self._scorer, tokens, answer) for answer in range(CANDIDATES)]
+            one_by_one.append(_now() - started)
+            started = _now()
+            found = score_answers(self._scorer, tokens, row_tokens=10**6)
+            packed.append(_now() - started)
+            apart.append(float(np.abs(found - np.array(expected)).max()))
+            print(f"16 candidates: one by one {one_by_one[-1].round(2)} s, packed {packed[-1].round(2)} s", flush=True)
+        every = [len(self._tokenize(row["prompt"], ["."]).prompts[0]) for row in rows[:PROMPTS_COUNTED]]
+        return {
+            "candidates": CANDIDATES,
+            "prompt_tokens": lengths[1:],
+            "prompt_tokens_of_the_file": {"mean": round(float(np.mean(every)), 1), "median": float(np.median(every))},
+            "one_by_one_prompts_a_second": round(prompts / sum(one_by_one[1:])[0], 3),
+            "packed_prompts_a_second": round(prompts / sum(packed[1:])[0], 3),
+            "ratio": ratio(one_by_one[1:], packed[1:]),
+            "scores_apart": float(f"{max(apart):.2g}"),
+            "bar": 2.0,
+        }
+
+    def _tokenize(self, prompt: Any, texts: list[str]) -> TokenizedAnswers:
+        return tokenize_for(SHAPE, self._tokenizer, [(prompt, text) for text in texts])
 
 
 @torch.no_grad()
