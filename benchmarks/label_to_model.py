@@ -57,12 +57,7 @@ def measure(home: Path, base: Path, rows: list[dict[str, Any]], open_items: int,
 
     organisation = Organisation.objects.create(name="Bench", slug="bench")
     project = Project.objects.create(
-        organisation=organisation,
-        name="Bench",
-        slug="bench",
-        overlap=1,
-        selection_policy="v_optimal",
-        refit_after=judged,
+        organisation=organisation, name="Bench", slug="bench", overlap=1, selection_policy="v_optimal"
     )
     people = [make_member(organisation, f"a{number}@example.org") for number in range(ANNOTATORS)]
     register_version(

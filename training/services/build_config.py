@@ -18,7 +18,8 @@ OPEN_ITEMS = "open_items.jsonl"
 # How long a refit may spend on reading answers that it has not met yet; the others keep their places until the next.
 SECONDS_TO_READ = 20.0
 # Of the open items so many are chosen with care: what is judged until the next refit, and a reserve. Others follow.
-MIN_BATCH = 64
+# Each costs a look at all the others: four thousand among ten thousand took 25 s.
+MIN_BATCH, MAX_BATCH = 64, 1000
 SETTINGS = {"base": "base_dir", "parent": "parent_dir", "reward_model": "reward_model_dir", "version": "policy_dir"}
 
 
@@ -61,7 +62,7 @@ def _selection(run: TrainingRun) -> dict[str, Any]:
         "open_items": str(path),
         "selection_policy": run.project.selection_policy,
         "random_share": run.project.random_share,
-        "batch": max(MIN_BATCH, 2 * (refit_threshold(run.project) or 0)),
+        "batch": min(MAX_BATCH, max(MIN_BATCH, 2 * (refit_threshold(run.project) or 0))),
         # The same when it is resumed.
         "seed": run.pk,
         "seconds_to_read": SECONDS_TO_READ,
