@@ -1,15 +1,12 @@
 """A reward model asked through the client."""
 
-import threading
-
 import pytest
-from django.db import connection
 from django.utils.timezone import now
 
 from accord import AccordError
 from tests.models_registry.making import make_version
+from tests.training.workers import scoring_worker
 from training.models import RunStatus, ScoringJob
-from training.services import claim_scoring
 from training.states import move_status
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -25,20 +22,8 @@ SCORES = {
 @pytest.fixture
 def answered():
     """Whatever is asked gets these scores, a little later; no model is loaded here."""
-    over = threading.Event()
-
-    def work():
-        while not over.wait(0.1):
-            for job_id in ScoringJob.objects.filter(status=RunStatus.QUEUED).values_list("pk", flat=True):
-                job = claim_scoring(job_id=job_id)
-                move_status(job, to=RunStatus.SUCCEEDED, result=SCORES, request={})
-        connection.close()
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    yield
-    over.set()
-    thread.join()
+    with scoring_worker(lambda job: move_status(job, to=RunStatus.SUCCEEDED, result=SCORES, request={})):
+        yield
 
 
 @pytest.fixture

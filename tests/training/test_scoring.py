@@ -1,11 +1,9 @@
 """Scores of a reward model over the API: asked, waited for, refused."""
 
 import sys
-import threading
 from datetime import timedelta
 
 import pytest
-from django.db import connection
 from django.utils.timezone import now
 
 from accounts.permissions import Role
@@ -13,6 +11,7 @@ from models_registry.models import ModelVersion
 from models_registry.services import artifact_path, register_version
 from tests.cast import make_member
 from tests.labeling.conftest import Api
+from tests.training.workers import scoring_worker
 from training import services
 from training.models import RunStatus, ScoringJob
 
@@ -44,20 +43,8 @@ def shell(project, base, tiny_model) -> ModelVersion:
 @pytest.fixture
 def worker():
     """Takes scoring jobs as they come, in a thread of its own."""
-    over = threading.Event()
-
-    def work():
-        while not over.wait(0.05):
-            for job_id in ScoringJob.objects.filter(status=RunStatus.QUEUED).values_list("pk", flat=True):
-                if job := services.claim_scoring(job_id=job_id):
-                    services.execute_scoring(job=job)
-        connection.close()
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    yield
-    over.set()
-    thread.join()
+    with scoring_worker(lambda job: services.execute_scoring(job=job)):
+        yield
 
 
 @pytest.mark.django_db(transaction=True)
