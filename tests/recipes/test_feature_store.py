@@ -10,7 +10,7 @@ def features_of(count, *, first=0):
 
 
 def test_what_was_added_is_taken_by_whoever_opens_the_directory_next(tmp_path):
-    added = features_of(SHARD_ANSWERS + 3)
+    added = features_of(2 * SHARD_ANSWERS + 3)
     FeatureStore(tmp_path).add(added, dict.fromkeys(added, 2))
     store = FeatureStore(tmp_path)
     assert len(list(tmp_path.glob("*.safetensors"))) == 2

@@ -54,10 +54,12 @@ class FeatureStore:
         return found
 
     def add(self, features: Mapping[str, np.ndarray], notes: Mapping[str, int]) -> None:
-        """Write them, in as many shards as it takes."""
+        """Write them, in shards of SHARD_ANSWERS or some more: a rest does not get one of its own."""
         keys = list(features)
-        for start in range(0, len(keys), SHARD_ANSWERS):
-            self._write(keys[start : start + SHARD_ANSWERS], features, notes)
+        count = max(1, len(keys) // SHARD_ANSWERS) if keys else 0
+        for number in range(count):
+            part = keys[len(keys) * number // count : len(keys) * (number + 1) // count]
+            self._write(part, features, notes)
 
     def _write(self, keys: list[str], features: Mapping[str, np.ndarray], notes: Mapping[str, int]) -> None:
         shard = self._directory / f"{hashlib.sha256(''.join(keys).encode()).hexdigest()[:32]}.safetensors"
