@@ -34,7 +34,7 @@ manage: $(INSTALLED) ## a command of manage.py on the running application: make 
 	@$(PYTHON) -m supervisor manage $(DO)
 
 test: check ## check, then the tests
-	$(PYTHON) -m pytest -n $(TESTS_AT_ONCE) --dist loadfile
+	$(PYTHON) -m pytest -n $(TESTS_AT_ONCE) --dist loadfile --no-loadscope-reorder
 
 check: $(INSTALLED) ## lint, format, types, import contracts, house rules
 	$(VENV)/bin/ruff check .
