@@ -8,6 +8,7 @@ from django.db import connection, transaction
 from django.utils.timezone import now
 
 from labeling.importing.copying import TableRows, cell, references_checked_by_caller, send_rows, table_rows
+from labeling.importing.lookups import draw_ids
 from labeling.models import Item, ItemResponse, Project
 from labeling.selection import Place, policies
 from labeling.services.content_lock import lock_content
@@ -18,11 +19,6 @@ from labeling.services.queue import restart_queue
 _TABLES = [Item._meta.db_table, ItemResponse._meta.db_table]
 _ITEM_COLUMNS = """id project_id prompt_id kind response_key priority overlap open_slots reopened policy propensity
                    requires created_at"""
-# The sequence is looked up once: it costs ten times what a number does.
-_DRAW = """
-SELECT nextval(sequence) FROM (SELECT pg_get_serial_sequence(%s, 'id')::regclass AS sequence OFFSET 0) found,
-                              generate_series(1, %s)
-"""
 # With what the page holds already, everything that the new rows refer to.
 _HOLD = """
 WITH project AS MATERIALIZED (SELECT id FROM labeling_project WHERE id = %s FOR KEY SHARE),
@@ -54,10 +50,8 @@ def fill_page(project: Project, wanted: ItemRules, page: Page) -> int:
         return 0
     with connection.cursor() as cursor:
         cursor.execute(_HOLD, [project.pk, sorted({prompt.pk for prompt, _ in chosen})])
-        cursor.execute(_DRAW, [Item._meta.db_table, len(chosen)])
-        ids = [pk for (pk,) in cursor.fetchall()]
     with references_checked_by_caller(_TABLES), connection.wrap_database_errors:
-        send_rows(connection.connection, _rows(project, wanted, ids, chosen))
+        send_rows(connection.connection, _rows(project, wanted, draw_ids(Item, len(chosen)), chosen))
     return len(chosen)
 
 
