@@ -47,7 +47,7 @@ def lease_next(
         CapReached: this person has judged as many as the project allows.
     """
     check_can(by, Permission.JUDGE)
-    place = place_of(project, by) | _in_hand(beside, showing, in_reserve)
+    place = place_of(project, by, beside, showing=showing, in_reserve=in_reserve)
     return _give(place, by, _lease(place))
 
 
@@ -59,18 +59,16 @@ def _give(
     return None if assignment_id is None else load_to_show(assignment_id, by=by, project=project)
 
 
-def place_of(project: Project, by: Membership) -> dict[str, Any]:
-    """The parameters that name who asks, and where."""
+def place_of(
+    project: Project, by: Membership, beside: Sequence[int] = (), *, showing: int = 0, in_reserve: bool = False
+) -> dict[str, Any]:
+    """The parameters that name who asks, where, and with what in hand."""
+    held = list(dict.fromkeys([showing, *beside] if showing else beside))
     return {
         "project": project.pk, "annotator": by.user_id, "member": by.pk,
-        "beside": [], "showing": 0, "in_reserve": False,
+        "beside": held[:MAX_BESIDE], "showing": showing, "in_reserve": in_reserve,
         "reserve_seconds": RESERVE_SECONDS, "idle_seconds": IDLE_SECONDS,
     }  # fmt: skip
-
-
-def _in_hand(beside: Sequence[int] = (), showing: int = 0, in_reserve: bool = False) -> dict[str, Any]:
-    held = list(dict.fromkeys([showing, *beside] if showing else beside))
-    return {"beside": held[:MAX_BESIDE], "showing": showing, "in_reserve": in_reserve}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +98,7 @@ def judge_and_offer(judge: Callable[[], J], *, project: Project, by: Membership,
         asked: beside, showing and in_reserve of `lease_next`.
     """
     check_can(by, Permission.JUDGE)
-    place = place_of(project, by) | _in_hand(**asked)
+    place = place_of(project, by, **asked)
     assignment_id, is_contended, why = None, False, ""
     with transaction.atomic():
         try:
