@@ -15,7 +15,7 @@ def _rows() -> JoinedRows:
         {"u": User, "m": Membership, "o": Organisation},
         """FROM accounts_user u LEFT JOIN accounts_membership m ON m.user_id = u.id AND m.is_active
            LEFT JOIN accounts_organisation o ON o.id = m.organisation_id
-           WHERE u.id = %(user)s ORDER BY m.id""",
+           WHERE u.id = %(user)s""",
     )
 
 

@@ -51,7 +51,7 @@ class User(AbstractBaseUser):
     def active_memberships(self) -> "list[Membership]":
         """In organisations that this person may act for."""
         if self.read_memberships is None:
-            return list(self.memberships.filter(is_active=True).select_related("organisation", "user"))
+            return list(self.memberships.filter(is_active=True).select_related("organisation"))
         return self.read_memberships
 
     @property
