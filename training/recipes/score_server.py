@@ -79,9 +79,8 @@ def _attend(connection: socket.socket, model: RewardModel) -> None:
     connection.settimeout(10)
     try:
         line = connection.makefile("rb").readline(MAX_LINE)
-        if line:  # else somebody only looked whether it is there
-            told = _answer(model, json.loads(line)["directory"])
-            connection.sendall(json.dumps({"error": told}).encode() + b"\n")
+        told = _answer(model, json.loads(line)["directory"])
+        connection.sendall(json.dumps({"error": told}).encode() + b"\n")
     except (OSError, ValueError, KeyError, TypeError) as problem:
         print(f"A caller was lost: {problem}")
 

@@ -54,7 +54,7 @@ def score_warm(config: dict[str, str], directory: Path, *, seconds: float, betwe
             if _loaded(home) != _name(config):
                 return False  # busy with another version
             wait()
-        if _loaded(home) == _name(config) and _is_up(home):
+        if _loaded(home) == _name(config):
             with suppress(_Lost):
                 _ask(home, directory, wait)
                 return True
@@ -129,12 +129,6 @@ def _loaded(home: Path) -> str:
         return (home / "version").read_text()
     except OSError:
         return ""
-
-
-def _is_up(home: Path) -> bool:
-    with suppress(OSError, ValueError, KeyError), _connect(home):
-        return True
-    return False
 
 
 def _connect(home: Path) -> socket.socket:
