@@ -7,6 +7,8 @@ from typing import Any
 from django.http import QueryDict
 from django.utils.text import slugify
 
+from labeling.kinds.design import OVERALL
+
 MAX_ROWS = 20
 # The lists that have rows: prefix of the fields, and the fields of a row.
 LISTS: dict[str, tuple[str, ...]] = {
@@ -94,7 +96,7 @@ def _rating_axis(row: Row) -> Row:
 
 def _named(rows: list[Row]) -> list[Row]:
     """A name for each new row, from its word; what has one keeps it, so that judgements still belong to it."""
-    taken = {row["name"] for row in rows if row["name"]}
+    taken = {OVERALL, *(row["name"] for row in rows if row["name"])}
     for row in rows:
         if not row["name"]:
             stem = re.sub(r"^[^a-z]+", "", slugify(row["word"]).replace("-", "_"))[:30] or "axis"

@@ -21,6 +21,8 @@ FLAGS = {
     "not_judgeable": "Cannot be judged",
 }
 KEY = r"^[a-z][a-z0-9_]{0,39}$"
+# What training calls the verdict as a whole: an axis of this name would stand in its place.
+OVERALL = "overall"
 
 
 class FlagSerializer(StrictSerializer):
@@ -60,11 +62,18 @@ def check_design(raw: Any) -> dict[str, Any]:
     """The design with its defaults, ready to be stored.
 
     Raises:
-        Invalid: an unknown key, or a value out of its range; `fields` names it as "comparison.strengths".
+        Invalid: an unknown key, a value out of its range, or a name that is taken; `fields` names it as
+            "comparison.strengths".
     """
     if not isinstance(raw, dict):
         raise Invalid("The design must be an object.", fields={"design": "Send an object."})
-    return _read(json.dumps(raw, sort_keys=True)).as_json()
+    design = _read(json.dumps(raw, sort_keys=True))
+    # Here and not where a stored design is read: a project that has such an axis must stay readable to be changed.
+    for kind, settings in design.kinds.items():
+        if any(axis["name"] == OVERALL for axis in settings.get("axes", [])):
+            why = f"No axis can be named {OVERALL}: so the verdict as a whole is called. Give it another name."
+            raise Invalid(f"The project cannot ask like this. {why}", fields={f"{kind}.axes": why})
+    return design.as_json()
 
 
 @lru_cache(maxsize=256)

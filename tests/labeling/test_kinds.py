@@ -340,6 +340,8 @@ def test_the_database_itself_refuses(ask, bob, model, change):
         ({"kind": "poem"}, "kind"),
         ({"comparison": {"strengths": 4}}, "comparison.strengths"),
         ({"comparison": {"axes": [{"name": "a", "word": "A"}] * 2}}, "comparison.axes"),
+        ({"comparison": {"axes": [{"name": "overall", "word": "A"}]}}, "comparison.axes"),
+        ({"rating": {"axes": [{"name": "overall", "word": "A"}]}}, "rating.axes"),
         ({"rating": {"axes": [{"name": "A b", "word": "A"}]}}, "rating.axes"),
         ({"rating": {"axes": [{"name": "a", "word": "A", "high": 40}]}}, "rating.axes"),
         ({"rating": {"axes": [{"name": "a", "word": "A", "labels": ["x"]}]}}, "rating.axes"),

@@ -39,6 +39,13 @@ def test_axes_are_rows_of_their_own_beside_the_overall_verdict():
     assert len(votes.on_axis(0).anchor_Q) == 0
 
 
+def test_no_axis_can_stand_in_the_place_of_the_overall_verdict():
+    with pytest.raises(RecipeError, match="named overall, as the verdict as a whole"):
+        Votes.from_rows([row(1, "x", "y", "a", axes={"overall": {"choice": "b"}})])
+    with pytest.raises(RecipeError, match="named overall, as the verdict as a whole"):
+        Votes.from_rows([], ratings=[row(1, "x", "y", "a") | {"responses": ["x"], "levels": {"overall": 1.0}}])
+
+
 def test_both_bad_is_no_preference_and_a_low_level_for_each():
     votes = Votes.from_rows([row(1, "x", "y", "both_bad")])
     assert (votes.win_P[0], votes.tie_P[0], votes.score_P[0]) == (0, 1, 0.5)

@@ -140,9 +140,10 @@ def test_axes_and_flags_are_added_and_removed_without_a_script_and_nothing_typed
     page = client.post(path, sent | rows | {"rows": "remove comparison_axis 1"}).content.decode()
     assert "Honest?" in page
     assert 'name="comparison_axis-1-word"' not in page
+    rows |= {"comparison_axis-4-name": "", "comparison_axis-4-word": "Overall"}
     client.post(path, sent | rows | {"kind": "rating", "reason": "required"})
     design = design_of(Project.objects.get())
-    assert [axis["name"] for axis in design.kinds["comparison"]["axes"]] == ["honest", "honest_2"]
+    assert [axis["name"] for axis in design.kinds["comparison"]["axes"]] == ["honest", "honest_2", "overall_2"]
     assert (design.kind, design.reason, design.flags["zu_salzig"]) == ("rating", "required", "Zu salzig")
 
 
@@ -154,6 +155,7 @@ def test_axes_and_flags_are_added_and_removed_without_a_script_and_nothing_typed
         ({"rating_axis-0-low": "5", "rating_axis-0-high": "1"}, "above its beginning"),
         ({"rating_axis-0-low": "few"}, "valid number"),
         ({"rating_axis-0-labels": "bad\ngood"}, "Give 5 words"),
+        ({"rating_axis-0-name": "overall"}, "so the verdict as a whole is called"),
     ],
 )
 def test_what_cannot_be_asked_is_told_and_stays_on_the_page(client, project, alice, change, told):

@@ -61,9 +61,9 @@ class _Collector:
 
     def add_pair(self, row: Mapping[str, Any]) -> None:
         first, second = self._answer(row, row["response_a"]), self._answer(row, row["response_b"])
-        verdicts = {"overall": row} | (row.get("axes") or {})
-        for name, verdict in verdicts.items():
-            axis, choice = self._axis(name), verdict.get("choice")
+        axes = {self._axis(name): verdict for name, verdict in (row.get("axes") or {}).items()}
+        for axis, verdict in ({OVERALL: row} | axes).items():
+            choice = verdict.get("choice")
             if choice not in OUTCOMES:
                 raise RecipeError(f"A judgement's choice is {choice!r}; it must be a, b, tie, both_bad or both_good.")
             strength, annotator = float(verdict.get("strength") or 1), self._annotator(row)
@@ -114,6 +114,10 @@ class _Collector:
         return self.answers[key]
 
     def _axis(self, name: str) -> int:
+        if name == "overall":
+            raise RecipeError(
+                "An axis of this snapshot is named overall, as the verdict as a whole is. Rename it, or leave it out."
+            )
         return self.axes.setdefault(name, len(self.axes))
 
     def _annotator(self, row: Mapping[str, Any]) -> int:
