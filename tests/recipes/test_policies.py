@@ -8,7 +8,14 @@ import torch
 from peft import PeftModel
 from safetensors.torch import load_file, save_file
 
-from training.recipes.policies import export_adapter, load_base, load_policy, with_new_adapter
+from training.recipes.policies import (
+    export_adapter,
+    load_base,
+    load_policy,
+    reading_dtype,
+    with_new_adapter,
+    working_dtype,
+)
 from training.recipes.run import RecipeError
 
 
@@ -87,3 +94,14 @@ def test_an_adapter_in_a_pickle_is_refused(tiny, tmp_path):
     (tmp_path / "a" / "adapter_model.safetensors").rename(tmp_path / "a" / "adapter_model.bin")
     with pytest.raises(RecipeError, match=r"adapter_model\.safetensors is missing"):
         load_policy(tiny, tmp_path / "a")
+
+
+@pytest.mark.parametrize(("vectors", "tiles"), [(False, False), (True, False), (True, True)])
+def test_a_processor_reads_in_bfloat16_only_where_it_has_tiles_for_it(tiny, tmp_path, monkeypatch, vectors, tiles):
+    config = json.loads((tiny / "config.json").read_text()) | {"dtype": "bfloat16"}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: vectors)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: tiles)
+    assert working_dtype(tmp_path) == (torch.bfloat16 if vectors else torch.float32)
+    assert reading_dtype(tmp_path) == (torch.bfloat16 if tiles else torch.float32)

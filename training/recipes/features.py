@@ -28,7 +28,7 @@ from transformers import AutoConfig
 from training.recipes.conversations import Messages, prompt_tokens, response_tokens
 from training.recipes.feature_store import SHARD_ANSWERS, FeatureStore
 from training.recipes.model_directory import check_model_directory, hash_directory
-from training.recipes.policies import device, load_base, load_tokenizer
+from training.recipes.policies import device, load_base, load_tokenizer, reading_dtype
 from training.recipes.run import RecipeError
 from training.recipes.shared_prefix import Group, Pool, answer_states, pack, share_prefixes
 
@@ -139,7 +139,7 @@ class FeatureReader:
     def _body(self) -> Any:
         """Loaded when the first answer is read that is not known: a refit on known answers does without."""
         if self._loaded_body is None:
-            model: Any = load_base(self.base_dir)
+            model: Any = load_base(self.base_dir, dtype=reading_dtype(self.base_dir))
             body = model.base_model
             body.layers = body.layers[: self.layers]  # the ones above are not computed at all
             body.config.num_hidden_layers = self.layers

@@ -23,7 +23,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from training.recipes.features import Floats32
-from training.recipes.policies import device, load_base, load_tokenizer
+from training.recipes.policies import device, load_base, load_tokenizer, reading_dtype
 from training.recipes.projection import Projection
 from training.recipes.reward_data import Row, TokenizedAnswers, lay_out, rows_of_answers
 from training.recipes.run import RecipeError
@@ -95,12 +95,12 @@ class Scorer(nn.Module):
         """A fresh scorer on the device, with untrained adapters (which change nothing yet) or all weights trainable.
 
         Args:
-            dtype: of the frozen weights; None: bfloat16 where the hardware multiplies in it. All that is trained is
-                float32.
+            dtype: of the frozen weights; `reading_dtype` when absent. All that is trained is float32.
         Raises:
             RecipeError: no base model, or one whose layers cannot share a prompt.
         """
-        body: Any = load_base(base_dir, dtype=torch.float32 if shape.method == "full" else dtype).base_model
+        exact = torch.float32 if shape.method == "full" else dtype
+        body: Any = load_base(base_dir, dtype=exact or reading_dtype(base_dir)).base_model
         if shape.layers is not None:
             body.layers = body.layers[: shape.layers]  # the ones above are not computed at all
             body.config.num_hidden_layers = shape.layers

@@ -29,7 +29,7 @@ from torch import Tensor
 
 from training.recipes.checkpoint import fingerprint
 from training.recipes.intervals import Floats, cluster_bootstrap, evaluation, mean_interval
-from training.recipes.policies import base_sha256, load_tokenizer, working_dtype
+from training.recipes.policies import base_sha256, load_tokenizer, reading_dtype
 from training.recipes.reward import RewardModel
 from training.recipes.reward_data import Rows, TokenizedAnswers, lay_out, pairs_to_learn, schedule, split_step
 from training.recipes.reward_scorer import BodyShape, Method, Scorer, save_scorer, score_answers, tokenize_for
@@ -151,7 +151,7 @@ def train_body(
 
 def make_accelerator(base_dir: Path, shape: BodyShape, settings: TrainSettings) -> Accelerator:
     """All weights are trained in float32 and multiplied in bfloat16; a frozen body is bfloat16 itself."""
-    half = settings.precision == "auto" and working_dtype(base_dir) == torch.bfloat16
+    half = settings.precision == "auto" and reading_dtype(base_dir) == torch.bfloat16
     precision = "bf16" if half and shape.method == "full" else None  # None: as `accelerate launch` was told
     return Accelerator(cpu=not torch.cuda.is_available(), mixed_precision=precision)
 
