@@ -96,14 +96,15 @@ def test_a_verdict_that_was_turned_around_is_among_the_surest_contradictions(tin
     assert its[0] < len(places) / 4
 
 
-def test_each_arm_has_its_curve_and_one_arm_alone_has_none(tiny, snapshot):
+def test_each_arm_has_its_curve_and_one_arm_alone_too(tiny, snapshot):
     reader = FeatureReader(tiny)
     train, held_out = (Votes.from_snapshot(snapshot, part) for part in ("train", "held_out"))
 
     def fit(part: Votes) -> RewardModel:
         return RewardModel.fit(reader, part)[0]
 
-    assert arm_curve(fit, train, held_out) == []
+    alone = arm_curve(fit, train, held_out)
+    assert [(row["arm"], row["labels"]) for row in alone] == [("random", n) for n in (16, 32, 64, 84)]
     policies = ["soft4" if number % 2 else "random" for number in range(len(train))]
     curve = arm_curve(fit, dataclasses.replace(train, policy_P=policies), held_out)
     assert [(row["arm"], row["labels"]) for row in curve] == [
@@ -126,10 +127,32 @@ def test_a_refit_writes_the_files_that_it_names(tiny, snapshot, open_items, tmp_
         ),
     )  # fmt: skip
     result = json.loads((run.directory / "result.json").read_text())
-    assert (result["method"], result["learning_curve"]) == ("features", [])
+    assert result["method"] == "features"
+    assert {row["arm"] for row in result["learning_curve"]} == {"random"}
     assert len(lines(run.directory / result["priorities"])) == 36
     assert lines(run.directory / result["contradictions"])
     assert result["figures"]["items_in_order"] == 36
+
+
+def test_what_contradicts_is_told_without_open_items_too(tiny, snapshot, tmp_path):
+    for part in ("train", "held_out"):
+        rows = read_rows(snapshot / f"{part}.jsonl", keys=("prompt",))
+        write_lines(tmp_path / f"{part}.jsonl", [row | {"judgement_ids": [n]} for n, row in enumerate(rows)])
+    run = Run(tmp_path / "run")
+    reward_model(run, Config(base_dir=str(tiny), snapshot_dir=str(tmp_path)))
+    result = json.loads((run.directory / "result.json").read_text())
+    decided = sum(
+        row["choice"] in "ab"
+        for part in ("train", "held_out")
+        for row in read_rows(tmp_path / f"{part}.jsonl", keys=("choice",))
+    )
+    assert len(lines(run.directory / result["contradictions"])) == decided
+    assert "priorities" not in result
+
+
+def test_judgements_without_a_number_contradict_nothing(reward_dir):
+    result = json.loads((reward_dir / "result.json").read_text())
+    assert lines(reward_dir / result["contradictions"]) == []
 
 
 def test_a_trained_body_takes_the_place_of_the_fast_path_only_where_it_is_better(tiny, snapshot, tmp_path):

@@ -4,12 +4,14 @@ from collections import Counter
 
 import pytest
 
-from labeling.models import Item
+from labeling.models import Contradiction, Item
 from labeling.services import import_records
+from labeling.services.contradictions import contradictions_of
 from models_registry.models import ModelVersion
 from tests.labeling.conftest import pair_lines
 from training import services
 from training.models import RunStatus, TrainingRun
+from training.services.arms import arms_of
 from training.triggers import start_due_refits
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -40,3 +42,29 @@ def test_what_was_judged_puts_in_order_what_is_open(judged_project, base, alice)
     assert open_items.filter(score__isnull=False).exists()
     assert not (run.directory / "open_items.jsonl").exists()
     assert run.result["contradictions_kept"] >= 0
+
+
+def test_a_project_in_random_order_is_told_what_its_labels_bought_and_what_contradicts(
+    judged_project, base, alice, bob, client
+):
+    judged_project.selection_policy, judged_project.refit_after = "random", 20
+    judged_project.save(update_fields=["selection_policy", "refit_after"])
+    turned = judged_project.comparisons.filter(item__prompt__held_out=False).earliest("pk")
+    turned.choice = "b" if turned.choice == "a" else "a"
+    turned.save(update_fields=["choice"])
+    run = refit()
+    assert run.status == RunStatus.SUCCEEDED, run.error
+    arms = arms_of(judged_project)
+    assert (arms.run, arms.active, arms.missing) == (run, [], [])
+    labels = [point.labels for point in arms.random]
+    assert labels[0] == 16
+    assert labels[-1] == judged_project.comparisons.filter(item__prompt__held_out=False).count()
+    client.force_login(alice.user)
+    page = client.get(f"/projects/{judged_project.pk}/runs/arms").content.decode()
+    assert f"From 16 to {labels[-1]} labels the reward model went from" in page
+    assert "Nothing was chosen by the reward model" in page
+    assert "shaded: 95 % interval" in page
+    assert run.result["contradictions_kept"] == Contradiction.objects.count() > 0
+    assert turned.pk in contradictions_of(judged_project).values_list("judgement_id", flat=True)
+    page = client.get(f"/projects/{judged_project.pk}/contradictions/").content.decode()
+    assert f"/items/{turned.item_id}/" in page

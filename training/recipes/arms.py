@@ -1,4 +1,4 @@
-"""What actively chosen labels buy, on the project's own: held-out accuracy by number of labels, an arm each."""
+"""What labels buy, on the project's own: held-out accuracy by number of labels, an arm each."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,15 +13,13 @@ LEAST_LABELS = 16
 
 
 def arm_curve(fit: Callable[[Votes], RewardModel], train: Votes, held_out: Votes) -> list[dict[str, Any]]:
-    """Rows {"arm": "random" | "active", "labels", "accuracy", "low", "high"}; none without both arms.
+    """Rows {"arm": "random" | "active", "labels", "accuracy", "low", "high"}; an arm of too few labels has none.
 
     Each arm's labels in a fixed random order, doubled until they end; measured on held-out verdicts that no model
     chose. Both arms learn in the same way from as many labels, so that what differs is which ones they are.
     """
     pairs = train.only_pairs().on_axis(OVERALL)
     is_active = np.array([policy in ACTIVE for policy in pairs.policy_P], dtype=bool)
-    if not is_active.any() or is_active.all():
-        return []
     found = []
     for arm, chosen in (("random", ~is_active), ("active", is_active)):
         rows = np.random.default_rng(0).permutation(np.flatnonzero(chosen))

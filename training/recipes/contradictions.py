@@ -9,10 +9,10 @@ import numpy as np
 from training.recipes.conversations import read_rows
 from training.recipes.reward import RewardModel
 from training.recipes.run import write_atomically
+from training.recipes.vote_rows import PAIR_KEYS
 from training.recipes.votes import Votes
 
 CONTRADICTIONS = "contradictions.jsonl"
-KEYS = ("judgement_ids", "item_id", "prompt_id", "prompt", "response_a", "response_b", "choice")
 
 
 def write_contradictions(
@@ -35,7 +35,7 @@ def write_contradictions(
             judges[half] = fit(others).calibrated(model.temperature)
     lines: list[str] = []
     for part in ("train", "held_out"):
-        rows = [row for row in read_rows(snapshot / f"{part}.jsonl", keys=KEYS) if _is_verdict(row)]
+        rows = [row for row in read_rows(snapshot / f"{part}.jsonl", keys=PAIR_KEYS) if _is_verdict(row)]
         for its_half, judge in judges.items():
             chosen = [row for row in rows if halves.get(row["prompt_id"]) == its_half]
             share = judge.preference(
@@ -54,5 +54,9 @@ def write_contradictions(
 
 
 def _is_verdict(row: dict[str, object]) -> bool:
-    """Said by somebody of a pair as it was shown: not read off a ranking or a correction."""
-    return row["choice"] in ("a", "b") and row.get("kind", "comparison") == "comparison" and bool(row["judgement_ids"])
+    """Said by somebody of a pair as it was shown: not read off a ranking or a correction, and with a number of its own.
+
+    Snapshots that others wrote need not number their judgements.
+    """
+    is_comparison = row.get("kind", "comparison") == "comparison"
+    return row["choice"] in ("a", "b") and is_comparison and bool(row.get("judgement_ids")) and "item_id" in row

@@ -120,10 +120,10 @@ def reward_model(run: Run, config: Config) -> None:
         served = [held_out.answers[n] for n in held_out.first_P], [held_out.answers[n] for n in held_out.second_P]
         figures |= put_in_order(model, Path(config.open_items), run.directory / PRIORITIES, ordering, served=served)
         told["priorities"] = PRIORITIES
-        write_contradictions(
-            lambda part: RewardModel.fit(reader, part)[0], model, weighted, snapshot, run.directory / CONTRADICTIONS
-        )
-        told["contradictions"] = CONTRADICTIONS
+    write_contradictions(
+        lambda part: RewardModel.fit(reader, part)[0], model, weighted, snapshot, run.directory / CONTRADICTIONS
+    )
+    told["contradictions"] = CONTRADICTIONS
     figures |= _counts(train, held_out) | reader.count_cut(train.answers + held_out.answers)
     figures |= {"tokens_per_second": speeds[-1], "temperature": model.temperature}
     if heard:

@@ -37,12 +37,16 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Arms:
-    """`random` and `active` are curves, in the order of labels; `missing` says what there is too little of."""
+    """`random` and `active` are curves, in the order of labels; `missing` says what there is too little of.
+
+    Under a policy that looks at no reward model there is the random one alone, and `chooses` is false.
+    """
 
     run: TrainingRun | None
     random: list[Point]
     active: list[Point]
     missing: list[str] = field(default_factory=list)
+    chooses: bool = True
 
     @property
     def series(self) -> list[dict[str, Any]]:
@@ -57,7 +61,9 @@ class Arms:
     @property
     def sentence(self) -> str:
         """What the labels bought, in one sentence or two."""
-        return say_what_labels_bought(self.random, self.active)
+        said = say_what_labels_bought(self.random, self.active)
+        alone = said and not self.chooses and not self.active
+        return f"{said} Nothing was chosen by the reward model: the project's order does not ask it." if alone else said
 
 
 def arms_of(project: Project) -> Arms:
@@ -66,8 +72,9 @@ def arms_of(project: Project) -> Arms:
     run = runs.order_by("-pk").first()
     rows = run.result["learning_curve"] if run else []
     random, active = read_curve(rows, RANDOM), read_curve(rows, ACTIVE)
-    enough = len(random) > 1 and (len(active) > 1 or project.selection_policy not in ACTIVE_POLICIES)
-    return Arms(run, random, active, [] if enough else _missing(project))
+    chooses = project.selection_policy in ACTIVE_POLICIES
+    enough = len(random) > 1 and (len(active) > 1 or not chooses)
+    return Arms(run, random, active, [] if enough else _missing(project), chooses)
 
 
 def read_curve(rows: Any, arm: str) -> list[Point]:
@@ -128,7 +135,7 @@ def _say_one(curve: Sequence[Point]) -> str:
     first, last = curve[0], curve[-1]
     said = (
         f"From {first.labels} to {last.labels} labels the reward model went from {_percent(first.accuracy)} to "
-        f"{_percent(last.accuracy)} of held-out judgements"
+        f"{_percent(last.accuracy)} of held-out judgements ({last.low * 100:.0f} to {_percent(last.high)})"
     )
     overlap = first.low <= last.high and last.low <= first.high
     return f"{said}; the bands overlap, so that may be chance." if overlap else f"{said}."
