@@ -50,6 +50,7 @@ class Project(Record):
     selection_policy: str = "random"
     retrain_after: int | None = None
     refit_after: int | None = None
+    train_body_after: int = 1000
     random_share: float = 0.15
     paused_at: datetime | None = None
     archived_at: datetime | None = None

@@ -31,6 +31,11 @@ app.conf.beat_schedule = {
         # Freezing may outlast the interval: what waited is one of them.
         "options": {"expires": SWEEP_SECONDS},
     },
+    "start due trainings of bodies": {
+        "task": "training.tasks.start_due_body_runs_task",
+        "schedule": schedule(SWEEP_SECONDS),
+        "options": {"expires": SWEEP_SECONDS},
+    },
     "deliver webhooks": {
         "task": "webhooks.tasks.deliver_webhooks_task",
         "schedule": schedule(SWEEP_SECONDS),

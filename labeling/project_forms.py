@@ -129,6 +129,15 @@ class ProjectForm(SetupForm):
         "model, else never.",
         required=False,
     )
+    train_body_after = _number(
+        "Train the reward model's body after so many new judgements",
+        0,
+        None,
+        "Minutes to hours on the trainer. The trained body takes the fast path's place where held-out votes show it to "
+        "be better. 0: only by the button on the training page.",
+        initial=1000,
+        required=False,
+    )
     random_share = ShareField(
         label="Percent of items chosen at random all the same",
         min_value=0.1,  # type: ignore[arg-type]
@@ -142,7 +151,7 @@ class ProjectForm(SetupForm):
     def changes(self) -> dict[str, Any]:
         """What goes to the project: a setting with a default that was left empty has it."""
         given = dict(self.cleaned_data)
-        for name in ("extra_overlap_percent", "undo_minutes", "random_share"):
+        for name in ("extra_overlap_percent", "undo_minutes", "random_share", "train_body_after"):
             if given[name] is None:
                 given[name] = self.fields[name].initial
         return given

@@ -59,5 +59,10 @@ def start_due_refits_task() -> None:
 
 
 @shared_task(soft_time_limit=5 * 60, time_limit=6 * 60)
+def start_due_body_runs_task() -> None:
+    triggers.start_due_body_runs()
+
+
+@shared_task(soft_time_limit=5 * 60, time_limit=6 * 60)
 def prune_snapshots_task() -> None:
     services.prune_refit_snapshots()

@@ -1,4 +1,4 @@
-"""When a project retrains by itself, the whole way or the reward model's fast path alone."""
+"""When a project retrains by itself: the whole way, the reward model's fast path alone, or its body."""
 
 import logging
 
@@ -8,6 +8,7 @@ from accounts.errors import AccordError
 from labeling.models import ACTIVE_POLICIES, Project
 from training.errors import NotReady
 from training.models import TrainingRun
+from training.services.start_body_run import body_run_is_due, new_judgements_since_body_run, start_body_run
 from training.services.start_refit import new_judgements_since_refit, refit_is_due, start_refit
 from training.services.start_refresh import check_refresh, new_judgements_since_refresh, start_refresh
 
@@ -51,4 +52,17 @@ def start_due_refits() -> list[TrainingRun]:
                 started.append(start_refit(project=project, by=None, why=why))
         except AccordError as refusal:
             logger.warning("A refit of project %s was refused: %s", project.pk, refusal.message)
+    return started
+
+
+def start_due_body_runs() -> list[TrainingRun]:
+    """Start every training of a reward model's body that is due."""
+    started = []
+    for project in Project.objects.open().filter(train_body_after__gt=0).order_by("pk"):
+        try:
+            if body_run_is_due(project):
+                why = f"{new_judgements_since_body_run(project)} new judgements"
+                started.append(start_body_run(project=project, by=None, why=why))
+        except AccordError as refusal:
+            logger.warning("Training the body in project %s was refused: %s", project.pk, refusal.message)
     return started

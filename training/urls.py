@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from training.views import learning, runs, sampling, summary
+from training.views import body, learning, runs, sampling, summary
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("runs/", runs.run_list, name="run-list"),
@@ -16,6 +16,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("projects/<int:project_id>/runs/time-to-model", learning.time_to_model_part, name="time-to-model"),
     path("projects/<int:project_id>/runs/arms", learning.arms_part, name="arms"),
     path("projects/<int:project_id>/runs/start", runs.run_start, name="run-start"),
+    path("projects/<int:project_id>/runs/train-body", body.train_body, name="train-body"),
     path("projects/<int:project_id>/runs/fine-tune", runs.run_fine_tune, name="run-fine-tune"),
     path("projects/<int:project_id>/sampling/progress", sampling.sampling_progress, name="sampling-progress"),
     path("projects/<int:project_id>/sampling/start", sampling.sampling_start, name="sampling-start"),

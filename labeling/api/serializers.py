@@ -31,6 +31,7 @@ class ProjectChangesSerializer(StrictSerializer):
     selection_policy = serializers.CharField(max_length=20, required=False)
     retrain_after = serializers.IntegerField(min_value=10, allow_null=True, required=False)
     refit_after = serializers.IntegerField(min_value=5, allow_null=True, required=False)
+    train_body_after = serializers.IntegerField(min_value=0, max_value=2**31 - 1, required=False)
     random_share = serializers.FloatField(min_value=0.1, max_value=0.2, required=False)
     extra_overlap_percent = serializers.IntegerField(min_value=0, max_value=100, required=False)
     undo_minutes = serializers.IntegerField(min_value=0, max_value=10_080, required=False)
@@ -58,8 +59,9 @@ class ProjectSerializer(serializers.ModelSerializer[Project]):
         model = Project
         fields = (
             "id", "name", "slug", "purpose", "guidelines", "overlap", "lease_minutes", "held_out_percent",
-            "selection_policy", "retrain_after", "refit_after", "random_share", "extra_overlap_percent", "undo_minutes",
-            "requires", "cap_per_person", "cap_per_day", "design", "paused_at", "archived_at", "created_at",
+            "selection_policy", "retrain_after", "refit_after", "train_body_after", "random_share",
+            "extra_overlap_percent", "undo_minutes", "requires", "cap_per_person", "cap_per_day", "design", "paused_at",
+            "archived_at", "created_at",
         )  # fmt: skip
         read_only_fields = fields
 

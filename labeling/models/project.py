@@ -46,6 +46,8 @@ class Project(models.Model):
     # New judgements after which the reward model's fast path is refitted; None: as training has it under an active
     # policy, and never under another.
     refit_after = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(5)])
+    # New judgements since the last trained-body run after which the next starts by itself; 0: never.
+    train_body_after = models.PositiveIntegerField(default=1000)
     # Under an active policy so much is chosen at random all the same: accuracy is measured on that.
     random_share = models.FloatField(default=0.15, validators=[MinValueValidator(0.1), MaxValueValidator(0.2)])
     # Bumped when items are added or re-prioritised in front of where annotators already are: their cursors start again.

@@ -23,7 +23,7 @@ CHANGEABLE = frozenset(
     {
         "name", "purpose", "guidelines", "overlap", "lease_minutes", "held_out_percent", "selection_policy",
         "retrain_after", "refit_after", "random_share", "extra_overlap_percent", "design", "undo_minutes", "requires",
-        "cap_per_person", "cap_per_day",
+        "cap_per_person", "cap_per_day", "train_body_after",
     }
 )  # fmt: skip
 

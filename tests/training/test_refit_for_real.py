@@ -1,4 +1,4 @@
-"""The reward model's fast path from judgements to a new order of the queue: the real recipe, on a tiny model."""
+"""The reward model from judgements to a new order of the queue, and its trained body: for real, on a tiny model."""
 
 from collections import Counter
 
@@ -12,13 +12,18 @@ from tests.labeling.conftest import pair_lines
 from training import services
 from training.models import RunStatus, TrainingRun
 from training.services.arms import arms_of
-from training.triggers import start_due_refits
+from training.services.body_trials import last_trial
+from training.services.which_version import reward_model_of
+from training.triggers import start_due_body_runs, start_due_refits
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def refit() -> TrainingRun:
-    (run,) = start_due_refits()
+    return carry_out(*start_due_refits())
+
+
+def carry_out(run: TrainingRun) -> TrainingRun:
     claimed = services.claim_run(run_id=run.pk)
     assert claimed is not None
     services.execute_run(run=claimed)
@@ -68,3 +73,18 @@ def test_a_project_in_random_order_is_told_what_its_labels_bought_and_what_contr
     assert turned.pk in contradictions_of(judged_project).values_list("judgement_id", flat=True)
     page = client.get(f"/projects/{judged_project.pk}/contradictions/").content.decode()
     assert f"/items/{turned.item_id}/" in page
+
+
+def test_a_body_is_trained_and_held_against_the_fast_path(judged_project, base):
+    judged_project.train_body_after = 60
+    judged_project.save(update_fields=["train_body_after"])
+    run = carry_out(*start_due_body_runs())
+    assert run.status == RunStatus.SUCCEEDED, run.error
+    found = last_trial(judged_project)
+    assert found is not None
+    assert found.body is not None
+    assert found.fast is not None
+    assert found.gain == pytest.approx(found.body - found.fast)
+    version = ModelVersion.objects.get(run_id=run.pk)
+    assert version.method == ("lora" if found.won else "features")
+    assert reward_model_of(judged_project.pk) == version

@@ -21,6 +21,8 @@ class Recipe(models.TextChoices):
 
 # The reward model's fast path: its body stays frozen, and what that makes of an answer is read once.
 FEATURES = "features"
+# The others: the body is trained with the head, and takes the fast path's place if held-out votes show it to be better.
+TRAINED = ("lora", "full")
 
 
 class TrainingRunQuerySet(ClaimedWorkQuerySet["TrainingRun"]):
@@ -28,15 +30,23 @@ class TrainingRunQuerySet(ClaimedWorkQuerySet["TrainingRun"]):
         """Of the reward model's fast path, by itself."""
         return self.filter(recipe=Recipe.REWARD_MODEL, config__method=FEATURES, chain_id=None)
 
+    def body_runs(self) -> Self:
+        """Of the reward model's body, by itself."""
+        return self.filter(recipe=Recipe.REWARD_MODEL, config__method__in=TRAINED, chain_id=None)
+
+    def body_trials(self) -> Self:
+        """A trained body was held against the fast path, in a refresh or by itself, and one of them won."""
+        return self.filter(recipe=Recipe.REWARD_MODEL, config__method__in=TRAINED, status=RunStatus.SUCCEEDED)
+
     def replaced_refits(self) -> Self:
         """Succeeded, and followed by another refit of the project: there may be hundreds."""
         later = TrainingRun.objects.refits().filter(project=OuterRef("project"), pk__gt=OuterRef("pk"))
         return self.refits().filter(Exists(later), status=RunStatus.SUCCEEDED)
 
     def refreshes(self) -> Self:
-        """Part of a whole refresh, or whatever else takes its time."""
+        """Part of a whole refresh, or whatever else neither refits nor trains the body by itself."""
         # Not exclude(): a run whose config names no method would be neither.
-        other_method = Q(config__method__isnull=True) | ~Q(config__method=FEATURES)
+        other_method = Q(config__method__isnull=True) | ~Q(config__method__in=[FEATURES, *TRAINED])
         return self.filter(~Q(recipe=Recipe.REWARD_MODEL) | Q(chain_id__isnull=False) | other_method)
 
 
@@ -102,7 +112,11 @@ class TrainingRun(ClaimedWork):
     @property
     def name(self) -> str:
         """What pages call it."""
-        return "Reward model, refit" if self.is_refit else Recipe(self.recipe).label
+        if self.is_refit:
+            return "Reward model, refit"
+        if self.recipe == Recipe.REWARD_MODEL and self.config.get("method") in TRAINED:
+            return "Reward model, trained body"
+        return Recipe(self.recipe).label
 
     @property
     def may_be_resumed(self) -> bool:

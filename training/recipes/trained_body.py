@@ -65,10 +65,12 @@ def try_trained_body(
     decided = passive(held_out.on_axis(OVERALL)).decided()
     if not len(decided):
         return Trial(model, False, body.figures, body.evaluations, True)
-    gained = _right(model, decided) - _right(fast, decided)
+    body_P, fast_P = _right(model, decided), _right(fast, decided)
+    gained = body_P - fast_P
     prompts = decided.prompt_ids_P.tolist()
     low, high = cluster_bootstrap(lambda rows: float(gained[rows].mean()), prompts)
-    gain = evaluation("trained_body_over_fast_path", float(gained.mean()), (low, high), len(decided))
+    shares = {"trained_body": float(body_P.mean()), "fast_path": float(fast_P.mean())}
+    gain = evaluation("trained_body_over_fast_path", float(gained.mean()), (low, high), len(decided), shares)
     return Trial(model, low > 0, body.figures, [gain], True)
 
 

@@ -9,6 +9,7 @@ from training.services.finish_run import finish_run
 from training.services.first_version import register_engine_model
 from training.services.prune_snapshots import prune_refit_snapshots
 from training.services.run_sampling import claim_sampling, run_sampling
+from training.services.start_body_run import start_body_run
 from training.services.start_refit import start_refit
 from training.services.start_refresh import start_refresh
 from training.services.start_runs import start_runs
@@ -31,6 +32,7 @@ __all__ = [
     "register_engine_model",
     "retry_run",
     "run_sampling",
+    "start_body_run",
     "start_refit",
     "start_refresh",
     "start_runs",

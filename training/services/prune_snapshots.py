@@ -4,7 +4,7 @@ import logging
 from datetime import timedelta
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.timezone import now
 
 from labeling.models import Snapshot
@@ -32,18 +32,18 @@ def prune_refit_snapshots() -> int:
 def is_needed(snapshot: Snapshot) -> bool:
     """Whether a run may still read its files, or somebody want to see what a version in use learnt from.
 
-    Only what refits froze is ever not needed: once a later one has ended well, and no policy was trained with the
-    reward model that came of it, nothing evaluated by it and nobody moved it to another stage.
+    Only what refits and trainings of the body froze is ever not needed: once a later one of the sort has ended well,
+    and no policy was trained with the reward model that came of it, nothing evaluated by it and nobody moved it to
+    another stage.
     """
     runs = TrainingRun.objects.filter(snapshot=snapshot)
-    replaced = TrainingRun.objects.refits().filter(
-        project=snapshot.project_id,
-        status=RunStatus.SUCCEEDED,
-        snapshot__last_judgement_id__gt=snapshot.last_judgement_id,
-    )
-    if runs.exclude(pk__in=TrainingRun.objects.refits().values("pk")).exists() or runs.unfinished().exists():
+    refits, bodies = TrainingRun.objects.refits(), TrainingRun.objects.body_runs()
+    read_by_other = runs.exclude(pk__in=refits.values("pk")).exclude(pk__in=bodies.values("pk"))
+    if read_by_other.exists() or runs.unfinished().exists():
         return True
-    if not replaced.exists():
+    # A snapshot without a run is a refit's that never came to be.
+    sorts = [sort for sort in (refits, bodies) if sort.filter(snapshot=snapshot).exists()] or [refits]
+    if not all(_has_later(sort, snapshot) for sort in sorts):
         return True
     versions = ModelVersion.objects.filter(snapshot_id=snapshot.pk)
     if versions.exclude(stage=Stage.CANDIDATE).exists() or Promotion.objects.filter(version__in=versions).exists():
@@ -52,3 +52,8 @@ def is_needed(snapshot: Snapshot) -> bool:
     for pk in versions.values_list("pk", flat=True):
         in_use |= Q(inputs__reward_model=pk) | Q(inputs__parent=pk) | Q(inputs__version=pk)
     return bool(in_use) and TrainingRun.objects.filter(in_use, project=snapshot.project_id).exists()
+
+
+def _has_later(sort: "QuerySet[TrainingRun]", snapshot: Snapshot) -> bool:
+    ended_well = sort.filter(project=snapshot.project_id, status=RunStatus.SUCCEEDED)
+    return bool(ended_well.filter(snapshot__last_judgement_id__gt=snapshot.last_judgement_id).exists())

@@ -1,11 +1,10 @@
 """What a run stands on: which versions, found once, when it is first claimed, and where they lie on this machine."""
 
-from typing import Any
-
 from models_registry.models import ModelVersion, VersionKind
 from models_registry.services import artifact_path, production_version
 from training.errors import NotReady
 from training.models import Recipe, TrainingRun
+from training.services.which_version import newest_version, reward_model_of
 
 NEEDS_BASE = {Recipe.SFT, Recipe.REWARD_MODEL, Recipe.GRPO, Recipe.EVALUATE}
 NEEDS_REWARD_MODEL = {Recipe.GRPO, Recipe.EVALUATE}
@@ -38,19 +37,10 @@ def resolve_inputs(run: TrainingRun) -> dict[str, int]:
     if parent is not None and parent.kind == VersionKind.POLICY:
         found["parent"] = parent.pk
     if run.recipe in NEEDS_REWARD_MODEL:
-        reward_model = _made_in_chain(run, VersionKind.REWARD_MODEL) or newest_version(
-            run.project_id, VersionKind.REWARD_MODEL, base_id=base.pk
-        )
+        reward_model = _made_in_chain(run, VersionKind.REWARD_MODEL) or reward_model_of(run.project_id, base_id=base.pk)
         if reward_model is None:
             raise NotReady("This project has no reward model yet. Start the whole refresh, or the recipe reward_model.")
         found["reward_model"] = reward_model.pk
-    return found
-
-
-def newest_version(project_id: int, kind: VersionKind, **which: Any) -> ModelVersion | None:
-    """The newest version of a kind that has an artifact here."""
-    versions = ModelVersion.objects.for_project(project_id).filter(kind=kind, **which).exclude(artifact_hash="")
-    found: ModelVersion | None = versions.select_related("base", "parent").order_by("-id").first()
     return found
 
 

@@ -11,8 +11,8 @@ from training.errors import NotReady
 from training.locking import lock_runs
 from training.models import FEATURES, Recipe, TrainingRun
 from training.services.create_run import create_run
-from training.services.resolve_inputs import newest_version
 from training.services.start_refresh import check_judgements
+from training.services.which_version import newest_version
 
 # New judgements after which a project refits whose order of items follows the reward model, unless it says otherwise.
 REFIT_AFTER = 20

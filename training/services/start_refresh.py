@@ -21,7 +21,7 @@ from training.errors import BadRunConfig, NotReady
 from training.locking import lock_runs
 from training.models import Recipe, TrainingRun
 from training.services.create_run import create_run
-from training.services.resolve_inputs import newest_version
+from training.services.which_version import newest_version, winning_body
 
 CHAIN = (Recipe.REWARD_MODEL, Recipe.GRPO, Recipe.EVALUATE)
 MIN_TRAIN = 20
@@ -44,7 +44,7 @@ def start_refresh(
     """
     if by:
         check_can(by, Permission.START_RUNS)
-    given = config or {}
+    given = dict(config or {})
     recipes = list(CHAIN)
     # A button and the trigger do not start two.
     lock_runs(project.pk)
@@ -57,6 +57,9 @@ def start_refresh(
             f"{', '.join(recipes)}.",
             fields={"config": 'For example {"grpo": {"steps": 20}}.'},
         )
+    if body := winning_body(project.pk):
+        # The policy is trained against the kind of reward model that won last; and this is the next trial.
+        given[Recipe.REWARD_MODEL] = {"method": body.method} | given.get(Recipe.REWARD_MODEL, {})
     snapshot = freeze_snapshot(project=project, by=by)
     chain_id, runs, before = uuid.uuid4(), [], None
     for recipe in recipes:

@@ -13,8 +13,8 @@ from models_registry.models import ModelVersion, VersionKind
 from training.errors import BadRunConfig
 from training.models import Recipe, TrainingRun
 from training.services.create_run import create_run
-from training.services.resolve_inputs import newest_version
 from training.services.start_refresh import start_refresh
+from training.services.which_version import newest_version
 
 READS_SNAPSHOT = {Recipe.REWARD_MODEL, Recipe.GRPO, Recipe.EVALUATE}
 

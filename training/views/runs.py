@@ -21,6 +21,7 @@ from training.models import Recipe, RunStatus, TrainingRun
 from training.read_demonstrations import read_demonstrations
 from training.run_settings import SETTINGS_FILE, read_settings
 from training.services.resolve_inputs import input_versions
+from training.views.body import body_context
 from training.wording import list_figures, say_figures
 
 
@@ -38,6 +39,7 @@ def _list(request: MemberRequest, project_id: int | None, form: FineTuneForm | N
         context["project"] = get_object_or_404(Project.objects.for_member(request.member), pk=project_id)
         runs = runs.filter(project_id=project_id)
         context["fine_tune_form"] = form or FineTuneForm()
+        context |= body_context(context["project"])
     replaced = runs.replaced_refits()
     if "all" in request.GET:
         context["query"] = "all=1"

@@ -1,0 +1,93 @@
+"""Training the reward model's body: on its own schedule, from the fast path's head on, which it must beat."""
+
+from django.db import transaction
+
+from accounts.models import Membership
+from accounts.permissions import Permission, check_can
+from labeling.models import Project
+from labeling.services import count_new_judgements, freeze_snapshot
+from models_registry.models import VersionKind
+from training.errors import NotReady
+from training.locking import lock_runs
+from training.models import Recipe, TrainingRun
+from training.services.create_run import create_run
+from training.services.start_refresh import check_judgements
+from training.services.which_version import newest_version
+
+METHOD = "lora"
+
+
+def last_body_run(project: Project) -> TrainingRun | None:
+    """The newest, however it ended: one that failed is not tried again before so much is new."""
+    runs = TrainingRun.objects.body_runs().filter(project=project, snapshot__isnull=False)
+    found: TrainingRun | None = runs.select_related("snapshot").order_by("-pk").first()
+    return found
+
+
+def new_judgements_since_body_run(project: Project, *, limit: int | None = None) -> int:
+    """Counted judgements that the newest one does not know; refits and whole refreshes count for nothing here."""
+    last = last_body_run(project)
+    after = last.snapshot.last_judgement_id if last and last.snapshot else 0
+    return count_new_judgements(project, after=after, limit=limit)
+
+
+def body_run_is_due(project: Project) -> bool:
+    """Enough new judgements, none under way, and it would not be refused."""
+    wanted = project.train_body_after
+    if not wanted or project.archived_at or project.paused_at:
+        return False
+    if new_judgements_since_body_run(project, limit=wanted) < wanted:
+        return False
+    return can_train_body(project)[0]
+
+
+@transaction.atomic
+def start_body_run(*, project: Project, by: Membership | None, why: str) -> TrainingRun:
+    """Freeze a Snapshot and queue a run that trains the body; it ends in the better of the two reward models.
+
+    Args:
+        by: None when Accord starts it by itself.
+
+    Raises:
+        NotPermitted: the role may not start runs.
+        NotReady: too few judgements, no base model yet, or one that has not ended.
+    """
+    if by:
+        check_can(by, Permission.START_RUNS)
+    lock_runs(project.pk)
+    check_train_body(project)
+    snapshot = freeze_snapshot(project=project, by=by)
+    return create_run(
+        project=project, by=by, recipe=Recipe.REWARD_MODEL, config={"method": METHOD}, snapshot=snapshot, why=why
+    )
+
+
+def check_train_body(project: Project) -> None:
+    """Refuse a training of the body that could not end well.
+
+    Raises:
+        NotReady: with the sentence that says what is missing.
+    """
+    if project.archived_at:
+        raise NotReady("This project is archived; its reward model is not trained any more.")
+    unfinished = TrainingRun.objects.body_runs().unfinished().filter(project=project).order_by("pk").first()
+    if unfinished:
+        raise NotReady(
+            f"The reward model's body is being trained already (run {unfinished.pk}, "
+            f"{unfinished.get_status_display().lower()}). Wait until it has ended, or cancel it."
+        )
+    if newest_version(project.pk, VersionKind.BASE) is None:
+        raise NotReady(
+            "This project has no base model on this machine yet, so there is no body to train. "
+            "Start the whole training once: it prepares one."
+        )
+    check_judgements(project)
+
+
+def can_train_body(project: Project) -> tuple[bool, str]:
+    """The same for templates: whether it may start, and the sentence why not."""
+    try:
+        check_train_body(project)
+    except NotReady as refusal:
+        return False, refusal.message
+    return True, ""
