@@ -44,7 +44,7 @@ def test_every_open_item_gets_a_place_and_some_are_left_to_chance(model, open_it
     target = tmp_path / "priorities.jsonl"
     figures = put_in_order(model, open_items, target, ORDERING)
     written = lines(target)
-    assert figures == {"open_items": 36, "items_in_order": 36}
+    assert figures == {"open_items": 36, "items_in_order": 36, "items_refused": 0}
     assert {line["item_id"] for line in written} == {100 + n for n in range(36)}
     assert len({line["priority"] for line in written}) == 36
     policies = [line["policy"] for line in written]
@@ -58,7 +58,7 @@ def test_what_cannot_be_read_in_time_keeps_its_place(model, open_items, tmp_path
     rows = read_rows(open_items, keys=("prompt",))
     model.reader.read([(rows[0]["prompt"], rows[0]["response_a"]), (rows[0]["prompt"], rows[0]["response_b"])])
     figures = put_in_order(model, open_items, target, dataclasses.replace(ORDERING, seconds_to_read=0))
-    assert figures == {"open_items": 36, "items_in_order": 1}
+    assert figures == {"open_items": 36, "items_in_order": 1, "items_refused": 0}
     assert [line["item_id"] for line in lines(target)] == [rows[0]["item_id"]]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from training.recipes.conversations import read_rows
+from training.recipes.readable import can_read
 from training.recipes.reward import RewardModel
 from training.recipes.run import write_atomically
 from training.recipes.vote_rows import PAIR_KEYS
@@ -35,7 +36,8 @@ def write_contradictions(
             judges[half] = fit(others).calibrated(model.temperature)
     lines: list[str] = []
     for part in ("train", "held_out"):
-        rows = [row for row in read_rows(snapshot / f"{part}.jsonl", keys=PAIR_KEYS) if _is_verdict(row)]
+        verdicts = filter(_is_verdict, read_rows(snapshot / f"{part}.jsonl", keys=PAIR_KEYS))
+        rows = [row for row in verdicts if can_read(model.reader, (row["prompt"], row["response_a"]))]
         for its_half, judge in judges.items():
             chosen = [row for row in rows if halves.get(row["prompt_id"]) == its_half]
             share = judge.preference(

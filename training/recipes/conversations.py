@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from jinja2 import TemplateError
+
 from training.recipes.run import RecipeError
 
 # Given to a base without a chat template. Turns in plain words, ended by the token that ends documents: the base
@@ -19,6 +21,21 @@ PLAIN_TEMPLATE = (
 )
 
 Messages = list[dict[str, str]]
+SHOWN_CHARACTERS = 60
+
+
+class PromptRefused(RecipeError):
+    """The base model's chat template does not take such a conversation."""
+
+    @classmethod
+    def of(cls, messages: Messages, why: object) -> "PromptRefused":
+        turns, last = ", ".join(str(message.get("role")) for message in messages), str(messages[-1].get("content"))
+        shown = last if len(last) <= SHOWN_CHARACTERS else last[:SHOWN_CHARACTERS] + "…"
+        reason = str(why).removesuffix(".")
+        return cls(
+            f"The base model's chat template does not take the conversation ({turns}) that ends with {shown!r}: "
+            f"{reason}. Leave it out, or use a base whose template takes it."
+        )
 
 
 def read_rows(path: Path, *, keys: Sequence[str]) -> list[dict[str, Any]]:
@@ -47,9 +64,32 @@ def read_rows(path: Path, *, keys: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def prompt_tokens(tokenizer: Any, messages: Messages, *, limit: int) -> list[int]:
-    """The conversation up to where the assistant speaks; its first tokens are dropped beyond `limit`."""
-    tokens = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=True, return_dict=False)
+    """The conversation up to where the assistant speaks; its first tokens are dropped beyond `limit`.
+
+    Raises:
+        PromptRefused: the template does not take such a conversation.
+    """
+    try:
+        tokens = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=True, return_dict=False)
+    except TemplateError as problem:
+        raise PromptRefused.of(messages, problem) from None
     return list(tokens[-limit:])
+
+
+def check_template_takes(tokenizer: Any, messages: Messages) -> None:
+    """Raises PromptRefused as `prompt_tokens`, in a tenth of its time."""
+    try:
+        tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+    except TemplateError as problem:
+        raise PromptRefused.of(messages, problem) from None
+
+
+def template_takes(tokenizer: Any, messages: Messages) -> bool:
+    try:
+        check_template_takes(tokenizer, messages)
+    except PromptRefused:
+        return False
+    return True
 
 
 def response_tokens(tokenizer: Any, text: str, *, limit: int) -> list[int]:

@@ -28,6 +28,7 @@ from training.recipes.intervals import Floats, cluster_bootstrap, evaluation, me
 from training.recipes.judges import Duel, EndpointJudge, Judge, RewardJudge, judge_both_orders
 from training.recipes.policies import device, load_policy, load_tokenizer
 from training.recipes.preferences import as_pairs
+from training.recipes.readable import rows_it_takes, without_refused
 from training.recipes.reward import RewardModel
 from training.recipes.reward_measures import measure
 from training.recipes.run import RecipeError, Run, main, write_atomically
@@ -67,6 +68,8 @@ def evaluate(run: Run, config: Config) -> None:
     rows = read_rows(snapshot / "prompts_held_out.jsonl", keys=("prompt_id", "prompt"))[: config.max_prompts]
     if not rows:
         raise RecipeError("This snapshot has no held-out prompts to evaluate on; add prompts and freeze a new one.")
+    asked = len(rows)
+    rows = rows_it_takes(load_tokenizer(base_dir), rows)
     prompts = [row["prompt"] for row in rows]
     sides = {"policy": Path(config.policy_dir), "parent": Path(config.parent_dir) if config.parent_dir else None}
     answers = {
@@ -76,7 +79,7 @@ def evaluate(run: Run, config: Config) -> None:
 
     run.log(0, 3, stage="judge")
     reader = FeatureReader(base_dir, Path(config.feature_dir) if config.feature_dir else run.checkpoints / "features")
-    held_out = Votes.from_snapshot(snapshot, "held_out").on_axis(OVERALL)
+    (held_out,), _ = without_refused(reader, Votes.from_snapshot(snapshot, "held_out").on_axis(OVERALL))
     trained = RewardModel.load(Path(config.reward_model_dir), reader) if config.reward_model_dir else None
     judge = choose_judge(config, reader, held_out, trained)
     run.log(1, 3, stage="judge")
@@ -103,11 +106,15 @@ def evaluate(run: Run, config: Config) -> None:
     evaluations = [evaluation("win_rate", float(wins.mean()), mean_interval(wins, owners), len(prompts), detail)]
     evaluations += _length_evaluations(answers)
     if trained is not None:
-        train = Votes.from_snapshot(snapshot, "train")
+        (train,), _ = without_refused(reader, Votes.from_snapshot(snapshot, "train"))
         evaluations += measure(trained, as_pairs(train), as_pairs(held_out))
     write_atomically(run.directory / "samples.jsonl", "".join(json.dumps(sample) + "\n" for sample in samples))
     run.log(3, 3, stage="judge")
-    run.finish(artifacts={"samples": "samples.jsonl"}, figures={"prompts": len(prompts)}, evaluations=evaluations)
+    run.finish(
+        artifacts={"samples": "samples.jsonl"},
+        figures={"prompts": len(prompts), "prompts_refused": asked - len(prompts)},
+        evaluations=evaluations,
+    )
 
 
 @torch.inference_mode()

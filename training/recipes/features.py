@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from transformers import AutoConfig
 
-from training.recipes.conversations import Messages, prompt_tokens, response_tokens
+from training.recipes.conversations import Messages, prompt_tokens, response_tokens, template_takes
 from training.recipes.feature_store import SHARD_ANSWERS, FeatureStore
 from training.recipes.model_directory import check_model_directory, hash_directory
 from training.recipes.policies import device, load_base, load_tokenizer, reading_dtype
@@ -103,6 +103,10 @@ class FeatureReader:
         """Whether it was read before: then reading it takes no time."""
         key = _key(answer)
         return key in self._known or (self._store is not None and key in self._store)
+
+    def takes(self, prompt: Messages) -> bool:
+        """Whether the base model's chat template takes such a conversation."""
+        return template_takes(self._tokenizer, prompt)
 
     @cached_property
     def tokenizer_sha256(self) -> str:

@@ -35,6 +35,7 @@ from training.recipes.policies import (
     load_tokenizer,
     lora_settings,
 )
+from training.recipes.readable import rows_it_takes
 from training.recipes.reward import RewardModel
 from training.recipes.run import RecipeError, Run, main, write_atomically
 
@@ -82,9 +83,17 @@ def grpo(run: Run, config: Config) -> None:
     base_dir, parent_dir = Path(config.base_dir), Path(config.parent_dir) if config.parent_dir else None
     tokenizer = load_tokenizer(base_dir)
     rows = read_rows(Path(config.snapshot_dir) / "prompts_train.jsonl", keys=("prompt",))
-    prompts = [row["prompt"] for row in rows if _fits(tokenizer, row["prompt"], config.max_prompt_tokens)]
+    taken = rows_it_takes(tokenizer, rows)
+    prompts = [row["prompt"] for row in taken if _fits(tokenizer, row["prompt"], config.max_prompt_tokens)]
     if not prompts:
         raise RecipeError(f"No prompt in this snapshot is shorter than {config.max_prompt_tokens} tokens.")
+    left_out = {"prompts_refused": len(rows) - len(taken), "prompts_too_long": len(taken) - len(prompts)}
+    if left_out["prompts_too_long"]:
+        print(
+            f"{left_out['prompts_too_long']} of {len(rows)} prompts are left out: they are longer than "
+            f"{config.max_prompt_tokens} tokens.",
+            flush=True,
+        )
     checkpoint = _usable_checkpoint(run, config)
     run.rewind_metrics(to_step=int(checkpoint.name.split("-")[1]) if checkpoint else 0)
 
@@ -139,7 +148,7 @@ def grpo(run: Run, config: Config) -> None:
 
     digest = base_sha256(base_dir, config.base_sha256)
     export_adapter(cast(PeftModel, trainer.model), parent_dir=parent_dir, base_sha256=digest, target=run.model)
-    run.finish(artifacts={"model": "model"}, figures=_summary(run, config.steps))
+    run.finish(artifacts={"model": "model"}, figures=_summary(run, config.steps) | left_out)
 
 
 class Progress(TrainerCallback):

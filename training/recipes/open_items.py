@@ -38,7 +38,8 @@ def put_in_order(
 ) -> dict[str, float]:
     """Write a line an item to `target`, as `selection.Order.lines` has them; return the figures of it.
 
-    An item whose answers could not be read in time is left out: it keeps its place until the next refit.
+    An item whose answers could not be read in time is left out: it keeps its place until the next refit. So does one
+    whose prompt the base's chat template does not take; `items_refused` counts those.
 
     Args:
         served: pairs as the model will meet them, on prompts that are not learnt from; only what the base makes of them
@@ -49,8 +50,8 @@ def put_in_order(
     if model.covariance is None:
         raise RecipeError("This reward model does not know how sure it is; train it again.")
     rows = read_rows(items, keys=KEYS)
-    known = _read_in_time(model, rows, ordering.seconds_to_read)
-    figures = {"open_items": float(len(rows)), "items_in_order": float(len(known))}
+    known, refused = _read_in_time(model, rows, ordering.seconds_to_read)
+    figures = {"open_items": float(len(rows)), "items_in_order": float(len(known)), "items_refused": float(refused)}
     if not known:
         write_atomically(target, "")
         return figures
@@ -69,9 +70,13 @@ def put_in_order(
     return figures
 
 
-def _read_in_time(model: RewardModel, rows: Sequence[dict[str, Any]], seconds: float) -> list[dict[str, Any]]:
-    """The items whose answers are read: those that were, and of the others as many as there is time for."""
-    until = time.monotonic() + seconds
+def _read_in_time(
+    model: RewardModel, rows: Sequence[dict[str, Any]], seconds: float
+) -> tuple[list[dict[str, Any]], int]:
+    """The items whose answers are read: those that were, and of the others as many as there is time for. And how many
+    were met that cannot be read.
+    """
+    until, refused = time.monotonic() + seconds, 0
     known = [row for row in rows if all(model.reader.knows(answer) for answer in _both(row))]
     seen = {row["item_id"] for row in known}
     unknown = [row for row in rows if row["item_id"] not in seen]
@@ -79,9 +84,12 @@ def _read_in_time(model: RewardModel, rows: Sequence[dict[str, Any]], seconds: f
         if time.monotonic() >= until:
             break
         part = unknown[start : start + ITEMS_AT_ONCE]
-        model.reader.read([answer for row in part for answer in _both(row)])
-        known += part
-    return known
+        taken = [row for row in part if model.reader.takes(row["prompt"])]
+        refused += len(part) - len(taken)
+        if taken:
+            model.reader.read([answer for row in taken for answer in _both(row)])
+        known += taken
+    return known, refused
 
 
 def _both(row: dict[str, Any]) -> list[tuple[Any, str]]:

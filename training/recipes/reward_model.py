@@ -28,6 +28,7 @@ from training.recipes.features import FeatureReader
 from training.recipes.open_items import PRIORITIES, Ordering, put_in_order
 from training.recipes.policies import base_sha256
 from training.recipes.preferences import as_independent_pairs, as_pairs
+from training.recipes.readable import without_refused
 from training.recipes.reward import Basis, Reader, RewardModel
 from training.recipes.reward_measures import calibrate, measure, measure_accuracy
 from training.recipes.run import RecipeError, Run, main, replace_directory
@@ -60,9 +61,10 @@ class Config:
 def reward_model(run: Run, config: Config) -> None:
     base_dir, snapshot = Path(config.base_dir), Path(config.snapshot_dir)
     train, held_out = Votes.from_snapshot(snapshot, "train"), as_pairs(Votes.from_snapshot(snapshot, "held_out"))
-    _check_tells_apart(train)
-    run.log(0, 1, stage="load")
     reader = FeatureReader(base_dir, Path(config.feature_dir) if config.feature_dir else run.checkpoints)
+    (train, held_out), refused = without_refused(reader, train, held_out)
+    _check_tells_apart(train)
+    run.log(0, 1, refused, stage="load")
 
     speeds = [0.0]
 
@@ -124,7 +126,7 @@ def reward_model(run: Run, config: Config) -> None:
         lambda part: RewardModel.fit(reader, part)[0], model, weighted, snapshot, run.directory / CONTRADICTIONS
     )
     told["contradictions"] = CONTRADICTIONS
-    figures |= _counts(train, held_out) | reader.count_cut(train.answers + held_out.answers)
+    figures |= _counts(train, held_out) | refused | reader.count_cut(train.answers + held_out.answers)
     figures |= {"tokens_per_second": speeds[-1], "temperature": model.temperature}
     if heard:
         figures["annotators_weighed_down"] = int((heard.weights < 1).sum())

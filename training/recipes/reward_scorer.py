@@ -22,6 +22,7 @@ from peft import LoraConfig, inject_adapter_in_model
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from training.recipes.conversations import Messages, template_takes
 from training.recipes.features import Floats32
 from training.recipes.policies import device, load_base, load_tokenizer, reading_dtype
 from training.recipes.projection import Projection
@@ -214,6 +215,10 @@ class BodyReader:
     def knows(self, answer: Answer) -> bool:
         """Whether it was read before."""
         return json.dumps(answer, sort_keys=True) in self._known
+
+    def takes(self, prompt: Messages) -> bool:
+        """Whether the base model's chat template takes such a conversation."""
+        return template_takes(self._tokenizer, prompt)
 
     def read(self, answers: Sequence[Answer], *, progress: Callable[[int, int, float], None] | None = None) -> Floats32:
         """Shape (answers, feature size)."""

@@ -14,6 +14,7 @@ import signal
 import socket
 import tempfile
 import time
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -81,7 +82,7 @@ def _attend(connection: socket.socket, model: RewardModel) -> None:
         line = connection.makefile("rb").readline(MAX_LINE)
         told = _answer(model, json.loads(line)["directory"])
         connection.sendall(json.dumps({"error": told}).encode() + b"\n")
-    except (OSError, ValueError, KeyError, TypeError) as problem:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as problem:
         print(f"A caller was lost: {problem}")
 
 
@@ -95,6 +96,9 @@ def _answer(model: RewardModel, directory: str) -> str:
         return str(problem)
     except MemoryError:
         return "The machine ran out of memory; send fewer answers at a time."
+    except Exception as problem:  # noqa: BLE001 - the edge of a request: who asks next must find the model loaded
+        traceback.print_exc()
+        return f"These answers could not be scored: {type(problem).__name__}: {problem}.".replace("\n", " ")
     return ""
 
 

@@ -20,6 +20,7 @@ from training.recipes.checkpoint import fingerprint, load_checkpoint, save_check
 from training.recipes.conversations import prompt_tokens, read_rows, response_tokens
 from training.recipes.losses import head_log_probabilities
 from training.recipes.policies import base_sha256, device, export_adapter, load_policy, load_tokenizer, with_new_adapter
+from training.recipes.readable import rows_it_takes
 from training.recipes.run import RecipeError, Run, main
 
 
@@ -48,8 +49,9 @@ class Example:
 def sft(run: Run, config: Config) -> None:
     run.log(0, 1, stage="load")
     base_dir, parent_dir = Path(config.base_dir), Path(config.parent_dir) if config.parent_dir else None
-    rows = read_rows(Path(config.demonstrations), keys=("prompt", "response"))
     tokenizer = load_tokenizer(base_dir)
+    written = read_rows(Path(config.demonstrations), keys=("prompt", "response"))
+    rows = rows_it_takes(tokenizer, written)
     examples = [
         Example(
             prompt_tokens(tokenizer, row["prompt"], limit=config.max_prompt_tokens),
@@ -85,7 +87,12 @@ def sft(run: Run, config: Config) -> None:
 
     digest = base_sha256(base_dir, config.base_sha256)
     export_adapter(model, parent_dir=parent_dir, base_sha256=digest, target=run.model)
-    figures = {"loss": loss_nats, "demonstrations": len(examples), "steps": len(batches)}
+    figures = {
+        "loss": loss_nats,
+        "demonstrations": len(examples),
+        "steps": len(batches),
+        "prompts_refused": len(written) - len(rows),
+    }
     run.finish(artifacts={"model": "model"}, figures=figures)
 
 
