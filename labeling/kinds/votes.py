@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from labeling.chosen_by import DRAWN_AT_RANDOM
+
 
 @dataclass(frozen=True)
 class Question:
@@ -20,12 +22,6 @@ class Question:
     votes: str
     labels: int = 0
     parameters: Mapping[str, Any] = field(default_factory=dict)
-
-
-# Chosen for what somebody or a reward model makes of them: people agree less, or more, on these than on the others. The
-# last one was judged again because the reward model contradicted.
-DRAWN_AT_RANDOM = """i.policy NOT IN ('feedback', 'manager', 'soft4', 'd_optimal', 'v_optimal', 'bald', 'uncertainty')
-    AND i.asked_again_at IS NULL"""
 
 
 def counted(alias: str) -> str:

@@ -1,3 +1,4 @@
+from enum import StrEnum
 from typing import ClassVar, Self
 
 from django.conf import settings
@@ -9,6 +10,7 @@ from accounts.scoping import OrganisationQuerySet
 from labeling.models.project import Project
 from labeling.models.prompt import Prompt
 from labeling.models.response import Response
+from labeling.selection import active_policies, policies
 
 
 class ItemKind(models.TextChoices):
@@ -20,30 +22,22 @@ class ItemKind(models.TextChoices):
     CORRECTION = "correction", "Correction"
 
 
-class SelectionPolicy(models.TextChoices):
-    IN_ORDER = "in_order", "In order"
-    RANDOM = "random", "Random"
-    FEWEST = "fewest_judgements", "Fewest judgements first"
-    LENGTH_BALANCED = "length_balanced", "Pairs of similar length first"
-    FEEDBACK = "feedback", "From feedback"
-    MANAGER = "manager", "A manager gave it its place"
-    SOFT4 = "soft4", "Most to learn from, of some drawn at random"
-    D_OPTIMAL = "d_optimal", "Most to learn from"
-    V_OPTIMAL = "v_optimal", "Most to learn from for the prompts that will be served"
-    BALD = "bald", "Where plausible reward models differ"
-    UNCERTAINTY = "uncertainty", "Closest calls first"
+class SelectionPolicy(StrEnum):
+    """How an item came to be there, as far as code has to name it: `labeling.selection` knows every policy."""
+
+    RANDOM = "random"
+    LENGTH_BALANCED = "length_balanced"
+    FEEDBACK = "feedback"
+    MANAGER = "manager"
 
 
+# Not the choice of a policy.
+BY_PEOPLE: dict[str, str] = {
+    SelectionPolicy.FEEDBACK: "From feedback",
+    SelectionPolicy.MANAGER: "A manager gave it its place",
+}
 # These look at the reward model: the places of open items are rewritten whenever it is refitted.
-ACTIVE_POLICIES = frozenset(
-    {
-        SelectionPolicy.SOFT4,
-        SelectionPolicy.D_OPTIMAL,
-        SelectionPolicy.V_OPTIMAL,
-        SelectionPolicy.BALD,
-        SelectionPolicy.UNCERTAINTY,
-    }
-)
+ACTIVE_POLICIES = active_policies()
 
 
 class ItemQuerySet(OrganisationQuerySet["Item"]):
@@ -72,7 +66,9 @@ class Item(models.Model):
     open_slots = models.PositiveSmallIntegerField()
     # A slot came back (expired, skipped, undone): annotators whose cursor has passed must look here again.
     reopened = models.BooleanField(default=False)
-    policy = models.CharField(max_length=20, choices=SelectionPolicy.choices)
+    # A policy's name, or one of BY_PEOPLE. The database checks its form, and services that there is such a one: a new
+    # policy is a file, and no migration.
+    policy = models.CharField(max_length=20)
     # The probability with which the policy chose this item among those it could have made; 1 when it takes all.
     propensity = models.FloatField()
     # What an active policy made of it at the last refit of the reward model; its own scale. Annotators never see it.
@@ -110,6 +106,7 @@ class Item(models.Model):
                 condition=Q(withdrawn_at__isnull=True) | Q(withdrawn_at__isnull=False, open_slots=0),
                 name="item_withdrawn_has_no_open_slot",
             ),
+            models.CheckConstraint(condition=Q(policy__regex=r"^[a-z][a-z0-9_]*$"), name="item_policy_is_a_name"),
             models.CheckConstraint(
                 condition=Q(propensity__gt=0, propensity__lte=1), name="item_propensity_is_a_probability"
             ),
@@ -136,6 +133,12 @@ class Item(models.Model):
 
     def __str__(self) -> str:
         return f"Item {self.pk}"
+
+    @property
+    def policy_word(self) -> str:
+        """How it came to be there, for people; the bare name of a policy that this installation does not have."""
+        known = policies().get(self.policy)
+        return known.word if known else BY_PEOPLE.get(self.policy, self.policy)
 
 
 class ItemResponse(models.Model):

@@ -2,9 +2,11 @@
 
 A policy is a function from candidates to places. A file here with a `POLICY` is one; nothing else lists them. Scores
 that a policy needs arrive with the candidates, never by an import: who refits the reward model works out what each
-item is worth, and labeling orders by that column.
+item is worth, and labeling orders by that column. A policy of that kind says `follows_model`, and the recipe that works
+it out has a rule of the same name (training/recipes/selection.py).
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -36,12 +38,22 @@ class Place:
 Choose = Callable[[Sequence[Candidate], int, Random], list[Place]]
 
 
+# Items keep the name of the policy that made them, and statements have it in their text.
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,19}")
+
+
 @dataclass(frozen=True)
 class Policy:
     name: str
     word: str
     about: str
     choose: Choose
+    # Its items are those that a reward model chose: nothing is measured on them that should hold for all.
+    follows_model: bool = False
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise ValueError(f"A policy is named by at most 20 small letters, digits and underscores: {self.name!r}.")
 
 
 def by_score(candidates: Sequence[Candidate], wanted: int, chance: Random) -> list[Place]:
@@ -60,3 +72,9 @@ def policies() -> dict[str, Policy]:
     """Every policy by its name."""
     found = [import_module(f"{__name__}.{module.name}").POLICY for module in iter_modules(__path__)]
     return {policy.name: policy for policy in found}
+
+
+@cache
+def active_policies() -> frozenset[str]:
+    """Those that look at the reward model: the places of open items are rewritten whenever it is refitted."""
+    return frozenset(name for name, policy in policies().items() if policy.follows_model)

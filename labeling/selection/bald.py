@@ -5,4 +5,5 @@ POLICY = Policy(
     "Where plausible reward models differ",
     "Pairs whose verdict says most about which reward model is right.",
     by_score,
+    follows_model=True,
 )

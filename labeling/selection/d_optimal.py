@@ -5,4 +5,5 @@ POLICY = Policy(
     "Most to learn from",
     "Pairs that tell the reward model most, of all there are; odd answers come early.",
     by_score,
+    follows_model=True,
 )

@@ -5,4 +5,5 @@ POLICY = Policy(
     "Most to learn from, softly",
     "Of four times as many pairs drawn at random, those that tell the reward model most.",
     by_score,
+    follows_model=True,
 )

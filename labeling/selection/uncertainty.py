@@ -5,4 +5,5 @@ POLICY = Policy(
     "Closest calls first",
     "A warning more than a choice: it buys ties and noise, and random order learns more.",
     by_score,
+    follows_model=True,
 )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from accounts.lazy_module import lazy_module
-from labeling.kinds.votes import DRAWN_AT_RANDOM
+from labeling.chosen_by import DRAWN_AT_RANDOM
 from labeling.models import Project
 from labeling.services.question_agreement import QuestionAgreement, measure_questions
 from labeling.services.vote_rows import read_rows

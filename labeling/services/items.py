@@ -14,6 +14,8 @@ from accounts.permissions import Permission, check_can
 from labeling.kinds import kind_of
 from labeling.kinds.design import design_of
 from labeling.models import Item, ItemKind, ItemResponse, Project, Prompt, Response, SelectionPolicy
+from labeling.models.item import BY_PEOPLE
+from labeling.selection import policies
 from labeling.services.content_lock import lock_content
 from labeling.services.item_filling import draw_overlap, fill_items
 from labeling.services.item_rules import ItemRules, response_key
@@ -40,13 +42,16 @@ def make_item(
         source_key: names what made it; an item that has it already is returned, whatever its responses.
 
     Raises:
-        Invalid: not as many different responses of the prompt as the kind shows, or the prompt is another project's.
+        Invalid: not as many different responses of the prompt as the kind shows, the prompt is another project's, or
+            there is no such policy.
     """
     about = kind_of(kind)
     if not about.fewest <= len(responses) <= about.most or len({each.pk for each in responses}) < len(responses):
         raise Invalid(f"A {about.word.lower()} item shows {_how_many(about.fewest, about.most)}.")
     if prompt.project_id != project.pk or any(response.prompt_id != prompt.pk for response in responses):
         raise Invalid("An item's responses must answer its prompt, and the prompt must be the project's.")
+    if policy not in policies() and policy not in BY_PEOPLE:
+        raise Invalid(f"There is no selection policy {policy!r}. Use one of {', '.join([*policies(), *BY_PEOPLE])}.")
     lock_content(project.pk)
     if source_key and (known := Item.objects.filter(source_key=source_key).first()):
         return known, False

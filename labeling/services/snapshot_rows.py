@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from django.db import connection
 
+from labeling.chosen_by import chosen_by
 from labeling.kinds import kind_of
 from labeling.kinds.design import design_of
 from labeling.models import Project
@@ -16,19 +17,21 @@ from labeling.services.pseudonyms import pseudonyms_of
 
 PARTS = (("train", False), ("held_out", True))
 
-_CHOOSE = """
+_CHOOSE = f"""
 CREATE TEMPORARY TABLE frozen ON COMMIT DROP AS
-SELECT said_of.*, i.prompt_id, i.policy, i.propensity, p.source, p.held_out FROM (
+SELECT said_of.*, i.prompt_id, i.policy, i.propensity, p.source, p.held_out,
+    {chosen_by("said_of.judgement_id", "said_of.kind")} AS chosen_by
+FROM (
     SELECT kind, judgement_id, item_id, annotator_id, flags, response_a_id, response_b_id, choice, strength, axes,
         NULL::bigint[] AS response_ids, NULL::jsonb AS said FROM (@pairs@) pairs
     UNION ALL
     SELECT kind, judgement_id, item_id, annotator_id, flags, NULL, NULL, NULL, NULL, NULL, response_ids, said
     FROM (@own@) own) said_of
 JOIN labeling_item i ON i.id = said_of.item_id JOIN labeling_prompt p ON p.id = i.prompt_id
-"""
+"""  # noqa: S608 - this house's own text
 _COMMON = """
     'annotator', who.name, 'item_id', f.item_id, 'kind', f.kind, 'source', f.source, 'policy', f.policy,
-    'propensity', f.propensity,
+    'propensity', f.propensity, 'chosen_by', f.chosen_by,
     'flags', (SELECT coalesce(json_agg(flag ->> 'name'), '[]'::json) FROM jsonb_array_elements(f.flags) flag)
 """
 _WHO = "JOIN unnest(%s::bigint[], %s::text[]) AS who(id, name) ON who.id = f.annotator_id"

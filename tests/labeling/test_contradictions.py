@@ -9,10 +9,10 @@ from django.utils.timezone import now
 
 from accounts.permissions import Role
 from labeling.errors import BadRecipeFile
-from labeling.kinds.votes import DRAWN_AT_RANDOM
 from labeling.models import ACTIVE_POLICIES, BulkAction, Comparison, Contradiction, Item, Project
 from labeling.services import (
     ask_second_opinion,
+    freeze_snapshot,
     import_records,
     lease_next,
     measure_agreement,
@@ -22,6 +22,7 @@ from labeling.services import (
 from labeling.services.contradictions import MAX_KEPT, contradictions_of
 from tests.cast import make_member
 from tests.labeling.conftest import judge, judge_next, pair_lines
+from tests.labeling.test_kinds import read_rows
 
 pytestmark = pytest.mark.django_db
 
@@ -154,7 +155,15 @@ def test_agreement_is_not_measured_on_items_that_a_reward_model_chose(project, a
             pass
     assert measure_agreement(project).items_with_two == 4
     items = list(Item.objects.order_by("pk"))
-    for number, policy in enumerate(sorted(ACTIVE_POLICIES)):
-        assert f"'{policy}'" in DRAWN_AT_RANDOM
-        Item.objects.filter(pk=items[number % 4].pk).update(policy=policy)
-    assert measure_agreement(project).items_with_two == 0
+    for policy in ACTIVE_POLICIES:
+        Item.objects.filter(pk=items[0].pk).update(policy=policy)
+        assert measure_agreement(project).items_with_two == 3, policy
+
+
+def test_a_snapshot_tells_a_second_opinion_from_the_verdict_that_it_is_asked_about(project, judged, store, alice, bob):
+    store((judged[0], 0.99))
+    ask_second_opinion(project=project, by=alice, item_ids=[judged[0].item_id])
+    again = judge_next(project, alice)
+    assert again.item_id == judged[0].item_id
+    chosen = {row["judgement_ids"][0]: row["chosen_by"] for row in read_rows(freeze_snapshot(project=project, by=None))}
+    assert chosen == {said.pk: "chance" for said in judged} | {again.pk: "contradiction"}

@@ -65,6 +65,7 @@ def test_a_snapshot_holds_every_counted_judgement_split_by_prompt(judged, alice,
             "source": comparison.item.prompt.source,
             "policy": comparison.item.policy,
             "propensity": comparison.item.propensity,
+            "chosen_by": "chance",
             "flags": [],
         }
     assert {row["annotator"] for row in train + held_out} != {str(bob.user_id)}
@@ -81,7 +82,7 @@ def test_the_manifest_tells_what_is_in_the_files(judged, alice):
     assert manifest["content_hash"] == snapshot.content_hash == snapshot.directory.name
     assert manifest["judgement_ids"] == list(Comparison.objects.order_by("pk").values_list("pk", flat=True))
     assert manifest["counts"]["judgements"] == 40
-    assert manifest["schema_version"] == 2
+    assert manifest["schema_version"] == 3
     for name, about in manifest["files"].items():
         content = (snapshot.directory / name).read_bytes()
         assert about == {"sha256": hashlib.sha256(content).hexdigest(), "rows": content.count(b"\n")}

@@ -105,12 +105,14 @@ def test_each_arm_has_its_curve_and_one_arm_alone_too(tiny, snapshot):
 
     alone = arm_curve(fit, train, held_out)
     assert [(row["arm"], row["labels"]) for row in alone] == [("random", n) for n in (16, 32, 64, 84)]
-    policies = ["soft4" if number % 2 else "random" for number in range(len(train))]
-    curve = arm_curve(fit, dataclasses.replace(train, policy_P=policies), held_out)
+    by = ["active_policy" if number % 2 else "chance" for number in range(len(train))]
+    curve = arm_curve(fit, dataclasses.replace(train, chosen_by_P=by), held_out)
     assert [(row["arm"], row["labels"]) for row in curve] == [
         ("random", 16), ("random", 32), ("random", 42), ("active", 16), ("active", 32), ("active", 42),
     ]  # fmt: skip
     assert all(row["low"] <= row["accuracy"] <= row["high"] for row in curve)
+    by = ["person" if number % 2 else "contradiction" for number in range(len(train))]
+    assert arm_curve(fit, dataclasses.replace(train, chosen_by_P=by), held_out) == []
 
 
 def test_a_refit_writes_the_files_that_it_names(tiny, snapshot, open_items, tmp_path):

@@ -118,3 +118,13 @@ def test_a_snapshot_from_before_rankings_had_a_file_is_read_as_its_pairs(tmp_pat
 def test_an_unknown_verdict_is_refused():
     with pytest.raises(RecipeError, match="must be a, b, tie"):
         Votes.from_rows([row(1, "x", "y", "c")])
+
+
+def test_a_snapshot_that_names_the_policy_alone_is_read_as_one_that_says_what_chose():
+    told = [row(1, "x", "y", "a", chosen_by=name) for name in ("chance", "active_policy", "contradiction", "person")]
+    assert Votes.from_rows(told).chosen_by_P == ["chance", "active_policy", "contradiction", "person"]
+    before = [row(1, "x", "y", "a", policy=name) for name in ("in_order", "soft4", "feedback", "manager")]
+    assert Votes.from_rows(before).chosen_by_P == ["chance", "active_policy", "person", "person"]
+    assert Votes.from_rows([row(1, "x", "y", "a", kind="correction"), row(1, "x", "y", "a")]).chosen_by_P == [
+        "person", "chance",
+    ]  # fmt: skip

@@ -68,7 +68,7 @@ def test_the_project_says_how_much_is_missing_and_then_shows_the_curve(client, j
     judged_project.selection_policy = "soft4"
     judged_project.save()
     page = client.get(address).content.decode()
-    assert "0 of 17 preferences chosen by the reward model" in page
+    assert "0 of 17 judgements chosen by the reward model" in page
     assert "drawn at random" not in page, "of those there are enough"
     rows = [
         {"arm": arm, "labels": labels, "accuracy": accuracy, "low": accuracy - 0.02, "high": accuracy + 0.02}

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from training.recipes.reward import RewardModel
-from training.recipes.reward_measures import ACTIVE, measure_accuracy
+from training.recipes.reward_measures import measure_accuracy
+from training.recipes.vote_rows import ACTIVE_POLICY, CHANCE
 from training.recipes.votes import OVERALL, Votes
 
 LEAST_LABELS = 16
@@ -15,13 +16,14 @@ LEAST_LABELS = 16
 def arm_curve(fit: Callable[[Votes], RewardModel], train: Votes, held_out: Votes) -> list[dict[str, Any]]:
     """Rows {"arm": "random" | "active", "labels", "accuracy", "low", "high"}; an arm of too few labels has none.
 
+    What a person chose (users' feedback, a manager, a correction), or the reward model by contradicting, is in neither.
     Each arm's labels in a fixed random order, doubled until they end; measured on held-out verdicts that no model
     chose. Both arms learn in the same way from as many labels, so that what differs is which ones they are.
     """
     pairs = train.only_pairs().on_axis(OVERALL)
-    is_active = np.array([policy in ACTIVE for policy in pairs.policy_P], dtype=bool)
+    by = np.array(pairs.chosen_by_P, dtype=object)
     found = []
-    for arm, chosen in (("random", ~is_active), ("active", is_active)):
+    for arm, chosen in (("random", by == CHANCE), ("active", by == ACTIVE_POLICY)):
         rows = np.random.default_rng(0).permutation(np.flatnonzero(chosen))
         for labels in _sizes(len(rows)):
             part = pairs.keep(np.sort(rows[:labels]))

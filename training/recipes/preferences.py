@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from training.recipes.vote_rows import CHANCE
 from training.recipes.votes import OVERALL, Ranking, Votes
 
 # First, second, share that prefers the first, share of ties, annotator, weight.
@@ -56,7 +57,7 @@ def _with(votes: Votes, pairs: list[_Pair]) -> Votes:
     return dataclasses.replace(
         votes.only_pairs(),
         **joined,
-        policy_P=[*votes.policy_P, *[""] * count],
+        chosen_by_P=[*votes.chosen_by_P, *[CHANCE] * count],
         source_P=[*votes.source_P, *[""] * count],
     )
 

@@ -14,10 +14,11 @@ from training.recipes.intervals import Floats, cluster_mean_interval, evaluation
 from training.recipes.projection import log_lengths
 from training.recipes.reward import RewardModel
 from training.recipes.uncertainty import deviations
+from training.recipes.vote_rows import ACTIVE_POLICY, CONTRADICTION
 from training.recipes.votes import OVERALL, Ints, Votes, texts_of
 
-# Policies that choose an item for what a reward model makes of it: easy or telling pairs are not what is asked in life.
-ACTIVE = {"soft4", "d_optimal", "v_optimal", "bald", "uncertainty"}
+# For what a reward model makes of it: easy or telling pairs are not what is asked in life.
+CHOSEN_BY_MODEL = {ACTIVE_POLICY, CONTRADICTION}
 SIMILAR, DIFFERENT = 1.25, 2.0  # the longer answer's characters over the shorter's
 
 
@@ -32,7 +33,7 @@ def calibrate(model: RewardModel, held_out: Votes) -> RewardModel:
 
 def passive(votes: Votes) -> Votes:
     """The pairs that no reward model chose; all of them where there are no such."""
-    kept = votes.keep(np.array([policy not in ACTIVE for policy in votes.policy_P], dtype=bool))
+    kept = votes.keep(np.array([why not in CHOSEN_BY_MODEL for why in votes.chosen_by_P], dtype=bool))
     return kept if len(kept.decided()) else votes
 
 
@@ -62,7 +63,7 @@ def measure_accuracy(model: RewardModel, train: Votes, held_out: Votes) -> list[
     over = cluster_mean_interval(right - baseline, ids)
     rule = "the longer answer" if longer_wins > 0 else "the shorter answer"
     chosen = {"of": "held-out votes with a preference"} | (
-        {"chosen": "by a reward model, for lack of others"} if ACTIVE & set(votes.policy_P) else {}
+        {"chosen": "by a reward model, for lack of others"} if CHOSEN_BY_MODEL & set(votes.chosen_by_P) else {}
     )
     return [
         evaluation("reward_model_accuracy", float(right.mean()), mean_interval(right, ids), n, chosen),

@@ -32,6 +32,7 @@ from training.recipes.readable import without_refused
 from training.recipes.reward import Basis, Reader, RewardModel
 from training.recipes.reward_measures import calibrate, measure, measure_accuracy
 from training.recipes.run import RecipeError, Run, main, replace_directory
+from training.recipes.selection import DEFAULT
 from training.recipes.targets import Strength
 from training.recipes.trained_body import try_trained_body
 from training.recipes.votes import OVERALL, Votes, texts_of
@@ -51,7 +52,7 @@ class Config:
     method: Literal["features", "lora", "full"] = "features"
     epochs: int = 1  # of the body's training
     open_items: str | None = None  # comparisons to be put in order for judging
-    selection_policy: str = "soft4"
+    selection_policy: str = DEFAULT
     random_share: float = 0.15
     batch: int = 50  # labels that are expected before the next refit
     seed: int = 0  # of the order

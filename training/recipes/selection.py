@@ -28,7 +28,7 @@ from training.recipes.intervals import Floats
 from training.recipes.run import RecipeError
 from training.recipes.selection_rules import Gain, Near, State, bald, d_optimal, greedy, uncertainty, v_optimal
 
-RANDOM = "random"
+RANDOM, DEFAULT = "random", "soft4"
 RANDOM_SHARE = 0.15
 
 
@@ -39,6 +39,7 @@ class Policy:
     open_minded: bool = False  # does not trust the evidence that a group of features is of no use
 
 
+# By the name of the policy's file in labeling/selection, which says the same to people.
 POLICIES = {
     "soft4": Policy(d_optimal, 4),
     "d_optimal": Policy(d_optimal),

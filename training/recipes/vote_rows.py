@@ -17,6 +17,9 @@ OVERALL = 0  # the axis of the overall verdict
 # Half a vote each, so that one verdict weighs as much as one rating of one answer.
 BAD_LEVEL, GOOD_LEVEL, BOTH_WEIGHT = 0.1, 0.9, 0.5
 OUTCOMES = {"a": (1.0, 0.0), "b": (0.0, 0.0), "tie": (0.0, 1.0), "both_bad": (0.0, 1.0), "both_good": (0.0, 1.0)}
+# What an item was chosen by, as a snapshot's rows have it; the last: judged again because a reward model contradicted.
+CHANCE, PERSON, ACTIVE_POLICY, CONTRADICTION = "chance", "person", "active_policy", "contradiction"
+_ACTIVE_BEFORE = {"soft4", "d_optimal", "v_optimal", "bald", "uncertainty"}
 PAIR_KEYS = ("prompt_id", "prompt", "response_a", "response_b", "choice")
 PAIR_ARRAYS = ("first_P", "second_P", "win_P", "tie_P", "strength_P", "weight_P", "axis_P", "annotator_P")
 ANCHOR_ARRAYS = ("anchor_Q", "level_Q", "anchor_weight_Q", "anchor_axis_Q", "anchor_annotator_Q", "is_rating_Q")
@@ -67,8 +70,8 @@ class _Collector:
             if choice not in OUTCOMES:
                 raise RecipeError(f"A judgement's choice is {choice!r}; it must be a, b, tie, both_bad or both_good.")
             strength, annotator = float(verdict.get("strength") or 1), self._annotator(row)
-            policy, source = row.get("policy") or "", row.get("source") or ""
-            self.pairs.append((first, second, *OUTCOMES[choice], strength, 1.0, axis, annotator, policy, source))
+            chosen, source = chosen_by(row), row.get("source") or ""
+            self.pairs.append((first, second, *OUTCOMES[choice], strength, 1.0, axis, annotator, chosen, source))
             if choice in ("both_bad", "both_good"):
                 level = BAD_LEVEL if choice == "both_bad" else GOOD_LEVEL
                 self.anchors += [(answer, level, BOTH_WEIGHT, axis, annotator, False) for answer in (first, second)]
@@ -96,7 +99,7 @@ class _Collector:
         kinds = (int, float, float, int, int, bool)  # type: ignore[assignment]
         arrays |= {n: np.array(c, k) for n, c, k in zip(ANCHOR_ARRAYS, anchors, kinds, strict=False)}
         if pairs:
-            arrays |= {"policy_P": list(pairs[8]), "source_P": list(pairs[9])}
+            arrays |= {"chosen_by_P": list(pairs[8]), "source_P": list(pairs[9])}
         return arrays | {
             "answers": self.texts,
             "prompt_ids_A": np.array(self.prompt_ids, np.int64),
@@ -122,6 +125,16 @@ class _Collector:
 
     def _annotator(self, row: Mapping[str, Any]) -> int:
         return self.annotators.setdefault(row.get("annotator") or "", len(self.annotators))
+
+
+def chosen_by(row: Mapping[str, Any]) -> str:
+    """By what the row's item came to be judged; snapshots up to schema version 2 tell the policy alone."""
+    if told := row.get("chosen_by"):
+        return str(told)
+    policy = row.get("policy") or ""
+    if policy in _ACTIVE_BEFORE:
+        return ACTIVE_POLICY
+    return PERSON if policy in ("feedback", "manager") or row.get("kind") == "correction" else CHANCE
 
 
 def identity(answer: Answer) -> str:

@@ -46,7 +46,7 @@ class Votes:
     weight_P: Floats = _none()
     axis_P: Ints = _none(int)  # index into `axes`
     annotator_P: Ints = _none(int)  # index into `annotators`; -1 several
-    policy_P: list[str] = field(default_factory=list)  # how the item was chosen
+    chosen_by_P: list[str] = field(default_factory=list)  # what chose the item: CHANCE and the others
     source_P: list[str] = field(default_factory=list)  # where its prompt came from
     axes: list[str] = field(default_factory=lambda: ["overall"])
     annotators: list[str] = field(default_factory=lambda: [""])
@@ -107,7 +107,7 @@ class Votes:
         """These pairs alone, with all anchors and rankings; the answers stay as they are."""
         rows = np.flatnonzero(rows) if rows.dtype == bool else rows
         kept: dict[str, Any] = {name: getattr(self, name)[rows] for name in PAIR_ARRAYS}
-        kept |= {name: [getattr(self, name)[row] for row in rows] for name in ("policy_P", "source_P")}
+        kept |= {name: [getattr(self, name)[row] for row in rows] for name in ("chosen_by_P", "source_P")}
         return dataclasses.replace(self, **kept)
 
     def only_pairs(self) -> "Votes":
@@ -181,7 +181,7 @@ class Votes:
             strength_P=np.ones(len(names)),
             weight_P=np.bincount(rows_P, each_P, minlength=len(names)).astype(np.float64),
             annotator_P=np.full(len(names), -1),
-            policy_P=[self.policy_P[row] for row in last],
+            chosen_by_P=[self.chosen_by_P[row] for row in last],
             source_P=[self.source_P[row] for row in last],
         )
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from django.db import connection
 
-from labeling.models import ACTIVE_POLICIES, Project, SelectionPolicy
+from labeling.chosen_by import ACTIVE_POLICY, CHANCE, chosen_by
+from labeling.models import ACTIVE_POLICIES, Project
 from training.models import RunStatus, TrainingRun
 
 RANDOM, ACTIVE = "random", "active"
@@ -16,13 +17,15 @@ NAMES: dict[Any, str] = {RANDOM: RANDOM, 0: RANDOM, ACTIVE: ACTIVE, 1: ACTIVE}
 # An arm is drawn from 16 labels on, and two points make a line; fewer held-out ones would give bands from 0 to 1.
 MIN_LABELS, MIN_HELD_OUT = 17, 10
 
-_COUNTS = """
-SELECT count(*) FILTER (WHERE NOT p.held_out AND i.policy = %(random)s),
-       count(*) FILTER (WHERE NOT p.held_out AND i.policy = ANY(%(active)s)),
-       count(*) FILTER (WHERE p.held_out)
-FROM labeling_comparison c JOIN labeling_item i ON i.id = c.item_id JOIN labeling_prompt p ON p.id = i.prompt_id
-WHERE c.project_id = %(project)s AND c.retracted_at IS NULL AND NOT c.is_surplus AND c.choice IN ('a', 'b')
-"""
+# As the recipe takes them: every verdict teaches, and the held-out ones that prefer an answer measure.
+_COUNTS = f"""
+SELECT count(*) FILTER (WHERE NOT held_out AND chosen_by = '{CHANCE}'),
+       count(*) FILTER (WHERE NOT held_out AND chosen_by = '{ACTIVE_POLICY}'),
+       count(*) FILTER (WHERE held_out AND choice IN ('a', 'b'))
+FROM (SELECT p.held_out, c.choice, {chosen_by("c.id")} AS chosen_by
+      FROM labeling_comparison c JOIN labeling_item i ON i.id = c.item_id JOIN labeling_prompt p ON p.id = i.prompt_id
+      WHERE c.project_id = %s AND c.retracted_at IS NULL AND NOT c.is_surplus) said
+"""  # noqa: S608 - this house's own text
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +95,11 @@ def read_curve(rows: Any, arm: str) -> list[Point]:
 
 def _missing(project: Project) -> list[str]:
     with connection.cursor() as cursor:
-        cursor.execute(
-            _COUNTS,
-            {"project": project.pk, "random": SelectionPolicy.RANDOM.value, "active": sorted(ACTIVE_POLICIES)},
-        )
+        cursor.execute(_COUNTS, [project.pk])
         random, active, held_out = cursor.fetchone()
     told = [
         _say_missing("drawn at random", random, MIN_LABELS),
-        _say_missing("on held-out prompts", held_out, MIN_HELD_OUT),
+        _say_missing("with a preference on held-out prompts", held_out, MIN_HELD_OUT),
     ]
     if project.selection_policy in ACTIVE_POLICIES:
         told.insert(1, _say_missing("chosen by the reward model", active, MIN_LABELS))
@@ -107,7 +107,7 @@ def _missing(project: Project) -> list[str]:
 
 
 def _say_missing(which: str, there: int, wanted: int) -> str:
-    return f"{there} of {wanted} preferences {which}" if there < wanted else ""
+    return f"{there} of {wanted} judgements {which}" if there < wanted else ""
 
 
 def say_what_labels_bought(random: Sequence[Point], active: Sequence[Point]) -> str:
