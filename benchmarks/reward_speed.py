@@ -40,11 +40,12 @@ from transformers import AutoModelForSequenceClassification, TrainerCallback
 from trl import RewardConfig, RewardTrainer
 
 from benchmarks.reference_data import add_base_argument, data_directory, prepared_base, read_rows
+from training.recipes.body_step import take_step
 from training.recipes.intervals import cluster_bootstrap
+from training.recipes.lessons import Lessons
 from training.recipes.policies import device, load_base, load_tokenizer
 from training.recipes.reward_data import TokenizedAnswers
 from training.recipes.reward_scorer import BodyShape, Scorer, score_answers, tokenize_for
-from training.recipes.reward_trainer import TrainSettings, take_step
 from training.recipes.votes import Votes
 
 Clock = np.ndarray  # seconds by the clock, and of this process on all processors
@@ -192,8 +193,8 @@ def make_own_step(
         for name, parameter in scorer.trained().items():
             if name.startswith("body."):
                 parameter.copy_(theirs["base_model.model.model." + name.removeprefix("body.")])
-        scorer.head.weight_D.copy_(theirs["base_model.model.score.modules_to_save.default.weight"][0])
-    scorer.head.length_weight.requires_grad_(False)  # TRL's head does not know the length
+        scorer.head.weight_X_D.copy_(theirs["base_model.model.score.modules_to_save.default.weight"])
+    scorer.head.length_weight_X.requires_grad_(False)  # TRL's head does not know the length
     # The same parameters, or clipping would clip something else.
     assert sum(p.numel() for p in scorer.trained().values()) == sum(
         p.numel() for p in theirs.values() if p.requires_grad
@@ -201,13 +202,14 @@ def make_own_step(
     accelerator = Accelerator(cpu=not torch.cuda.is_available())
     made = torch.optim.AdamW(scorer.trained().values(), lr=LEARNING_RATE, weight_decay=0.0)
     model, optimizer = accelerator.prepare(scorer, made)
-    settings = TrainSettings(batch_pairs=pairs, row_tokens=10**6)
+    lessons = Lessons.of(votes)
+    assert len(lessons) == len(votes), "no pair twice, or the steps would not be the same"
     model.train()
 
     def step(number: int) -> float:
         rows = list(range(number * pairs, (number + 1) * pairs))
         optimizer.zero_grad()
-        loss = take_step(accelerator, model, votes, tokens, rows, settings)
+        loss = take_step(accelerator, model, lessons, tokens, rows, row_tokens=10**6)
         accelerator.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         return loss
@@ -221,7 +223,9 @@ class Scoring:
     def __init__(self, base: Path) -> None:
         self._tokenizer = load_tokenizer(base)
         self._scorer = Scorer.over(base, SHAPE, dtype=torch.float32).eval()
-        torch.nn.init.normal_(self._scorer.head.weight_D, std=0.01, generator=torch.Generator(device()).manual_seed(0))
+        torch.nn.init.normal_(
+            self._scorer.head.weight_X_D, std=0.01, generator=torch.Generator(device()).manual_seed(0)
+        )
         self._plain = load_base(base, dtype=torch.float32).base_model
 
     def compare(self, rows: list[dict[str, Any]], prompts: int) -> dict[str, Any]:
@@ -259,7 +263,7 @@ class Scoring:
 def _score_alone(plain: Any, scorer: Scorer, tokens: TokenizedAnswers, answer: int) -> float:
     text = torch.tensor([tokens.prompts[tokens.prompt_A[answer]] + tokens.answers[answer]], device=device())
     last_1_D = plain(input_ids=text, use_cache=False).last_hidden_state[:, -1]
-    return float(scorer.head(last_1_D, torch.zeros(1, device=device())))
+    return float(scorer.head(last_1_D, torch.zeros(1, device=device())) @ scorer.head.share_X)
 
 
 def ratio(theirs: list[Clock], own: list[Clock]) -> dict[str, dict[str, float]]:

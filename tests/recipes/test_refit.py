@@ -16,6 +16,7 @@ from training.recipes.reward import RewardModel
 from training.recipes.reward_measures import calibrate
 from training.recipes.reward_model import Config, reward_model
 from training.recipes.reward_scorer import BodyReader
+from training.recipes.reward_trainer import TrainSettings
 from training.recipes.run import RecipeError, Run
 from training.recipes.trained_body import try_trained_body
 from training.recipes.votes import Votes
@@ -172,7 +173,7 @@ def test_a_model_over_a_trained_body_is_loaded_as_it_was_saved(tiny, snapshot, t
     fast = RewardModel.fit(FeatureReader(tiny), train)[0]
     trial = try_trained_body(
         Run(tmp_path / "run"), fast, lambda reader: RewardModel.fit(reader, train)[0], train, held_out,
-        method="lora", epochs=1, base_sha256="0" * 64, target=tmp_path / "model",
+        method="lora", settings=TrainSettings(), base_sha256="0" * 64, target=tmp_path / "model",
     )  # fmt: skip
     trial.model.save(tmp_path / "model", base_sha256="0" * 64)
     loaded = RewardModel.load(tmp_path / "model", tiny)

@@ -11,13 +11,15 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tests.recipes.conftest import ROOT, metrics, wait_until
+from training.recipes.body_step import lesson_losses
 from training.recipes.conversations import read_rows
 from training.recipes.features import FeatureReader
+from training.recipes.lessons import Lessons, schedule, split_step
 from training.recipes.policies import load_base, load_tokenizer
 from training.recipes.reward import RewardModel
-from training.recipes.reward_data import TokenizedAnswers, pairs_to_learn, rows_of_answers, schedule, split_step
+from training.recipes.reward_data import TokenizedAnswers, rows_of_answers
 from training.recipes.reward_scorer import BodyReader, BodyShape, Scorer, load_scorer, score_answers, tokenize_for
-from training.recipes.reward_trainer import Config, TrainSettings, pair_losses, reward_trainer, train_body
+from training.recipes.reward_trainer import Config, TrainSettings, reward_trainer, train_body
 from training.recipes.run import RecipeError, Run
 from training.recipes.votes import Votes
 
@@ -44,7 +46,7 @@ def result(directory) -> dict:
 def test_the_body_starts_as_exactly_the_given_linear_model(tiny, reward_dir, votes):
     model = RewardModel.load(reward_dir / "model", tiny)
     scorer = Scorer.over(tiny, BodyShape(layers=model.reader.layers, rank=2))
-    scorer.head.start_from(model.projection, model.weights)
+    scorer.head.start_from(model.projection, model.weights[None])
     answers = [*votes.answers[:20], (votes.answers[0][0], "")]
     found = score_answers(scorer, tokenize_for(scorer.shape, load_tokenizer(tiny), answers))
     np.testing.assert_allclose(np.diff(found), model.spread * np.diff(model.score(answers)), atol=2e-4)
@@ -134,19 +136,19 @@ def test_prompts_beyond_the_limit_are_counted_said_and_kept(tmp_path, tiny, vote
     settings = TrainSettings(batch_pairs=50)
     found = train_body(Run(tmp_path), tiny, votes, votes.take([]), shape=shape, settings=settings)
     assert found.figures["cut_prompts"] == 28
-    assert found.figures["pairs"] == len(pairs_to_learn(votes))
+    assert found.figures["lessons"] == found.figures["pairs"] == len(Lessons.of(votes))
     assert "28 of 28 prompts are longer than 10 tokens and lose their beginning" in capsys.readouterr().out
 
 
 def test_the_loss_of_a_row_equals_the_naive_loop(tiny, votes):
     """Each answer with its prompt alone through the plain body, and -m log sigmoid of the difference."""
-    pairs = pairs_to_learn(votes)
+    pairs = Lessons.of(votes)
     scorer = Scorer.over(tiny, BodyShape(rank=2))
-    torch.nn.init.normal_(scorer.head.weight_D, generator=torch.Generator().manual_seed(0))
+    torch.nn.init.normal_(scorer.head.weight_X_D, generator=torch.Generator().manual_seed(0))
     tokens = tokenize_for(scorer.shape, load_tokenizer(tiny), pairs.answers)
     rows = list(range(6))
     with torch.no_grad():
-        found = float(pair_losses(scorer, pairs, tokens, rows, 0.0))
+        found = float(lesson_losses(scorer, pairs, tokens, rows, [0.0]))
         body, expected = load_base(tiny).base_model, 0.0
         for row in rows:
             scores = []
@@ -154,7 +156,7 @@ def test_the_loss_of_a_row_equals_the_naive_loop(tiny, votes):
                 prompt = tokens.prompts[tokens.prompt_A[answer]]
                 hidden_T_D = body(torch.tensor([prompt + tokens.answers[answer]])).last_hidden_state[0]
                 pooled = torch.cat([hidden_T_D[len(prompt) :].mean(0), hidden_T_D[-1]])
-                scores.append(pooled @ scorer.head.weight_D)
+                scores.append(pooled @ scorer.head.weight_X_D[0])
             delta, win = scores[0] - scores[1], pairs.win_P[row] + pairs.tie_P[row] / 2
             log_odds = torch.nn.functional.logsigmoid
             expected -= float(pairs.weight_P[row] * (win * log_odds(delta) + (1 - win) * log_odds(-delta)))
@@ -172,7 +174,7 @@ def test_several_rows_a_step_learn_what_one_would(tmp_path, tiny, votes):
 
 
 def test_the_order_is_a_function_of_the_seed_and_covers_every_pair(votes):
-    pairs = pairs_to_learn(votes)
+    pairs = Lessons.of(votes)
     steps = schedule(pairs, batch_pairs=5, epochs=2, seed=1)
     assert steps == schedule(pairs, batch_pairs=5, epochs=2, seed=1)
     assert steps != schedule(pairs, batch_pairs=5, epochs=2, seed=2)
@@ -181,13 +183,14 @@ def test_the_order_is_a_function_of_the_seed_and_covers_every_pair(votes):
 
 
 def test_parts_of_a_step_hold_each_pair_once(tiny, votes):
-    pairs = pairs_to_learn(votes)
+    pairs = Lessons.of(votes)
     tokens = TokenizedAnswers.of(load_tokenizer(tiny), pairs.answers, max_prompt_tokens=64, max_answer_tokens=64)
     rows = list(range(10))
-    for parts in (None, 1, 3, 16):
-        split = split_step(pairs, tokens, rows, parts=parts, row_tokens=120)
-        assert [row for part in split for row in part] == rows
-        assert parts is None or len(split) == parts
+    for processes in (1, 3, 16):
+        split = split_step(pairs, tokens, rows, processes=processes, row_tokens=120)
+        assert [row for parts in split for part in parts for row in part] == rows
+        assert len(split) == processes
+        assert len({len(parts) for parts in split}) == 1, "all go through as many backward passes"
 
 
 def test_rows_for_scoring_hold_each_answer_once(tiny):

@@ -1,7 +1,7 @@
 """Every kind of judgement read as preferences between two answers: what a reward model is held against.
 
-The head learns from rankings and ratings by likelihoods of their own (targets.py). To ask whether it is right, or
-whether an annotator agrees with it, and to train a body, one needs verdicts on two answers, and they hold those too.
+A model learns from rankings and ratings by likelihoods of their own (targets.py). To ask whether it is right, or
+whether an annotator agrees with it, one needs verdicts on two answers, and they hold those too.
 """
 
 import dataclasses

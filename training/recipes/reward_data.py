@@ -1,7 +1,6 @@
 # ruff: noqa: N815 - shapes stand in the names
-"""Votes as packed rows: which pairs a step learns from, and how they are laid out for one forward pass."""
+"""Answers as tokens, and how they are laid out as packed rows for one forward pass."""
 
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,9 +11,7 @@ from torch import Tensor
 
 from training.recipes.conversations import prompt_tokens, response_tokens
 from training.recipes.shared_prefix import Group, Packed, pack
-from training.recipes.votes import OVERALL, Answer, Votes
-
-Rows = list[int]  # indices of pairs
+from training.recipes.votes import Answer
 
 
 @dataclass(frozen=True)
@@ -101,47 +98,3 @@ def rows_of_answers(tokens: TokenizedAnswers, answers: Sequence[int], *, row_tok
             rows[-1].append(answer)
             used, before = used + needed, 1
     return [row for row in rows if row]
-
-
-def pairs_to_learn(votes: Votes) -> Votes:
-    """The overall verdicts on pairs, one row a pair: several votes on it are one soft target of their weight."""
-    return votes.on_axis(OVERALL).only_pairs().pooled()
-
-
-def schedule(pairs: Votes, *, batch_pairs: int, epochs: int, seed: int) -> list[Rows]:
-    """The pairs of every step of all epochs, a function of votes and seed alone.
-
-    The pairs of a prompt follow each other, so that most of them share its tokens. Nothing is sorted by length: a
-    packed row has no padding to save.
-    """
-    chance = random.Random(seed)
-    of_prompt: dict[int, Rows] = {}
-    for row, prompt in enumerate(pairs.prompt_ids_P.tolist()):
-        of_prompt.setdefault(prompt, []).append(row)
-    steps = []
-    for _ in range(epochs):
-        prompts = chance.sample(sorted(of_prompt), len(of_prompt))
-        order = [row for prompt in prompts for row in chance.sample(of_prompt[prompt], len(of_prompt[prompt]))]
-        steps += [order[start : start + batch_pairs] for start in range(0, len(order), batch_pairs)]
-    return steps
-
-
-def split_step(pairs: Votes, tokens: TokenizedAnswers, rows: Rows, *, parts: int | None, row_tokens: int) -> list[Rows]:
-    """A step's pairs in parts that are forwarded one by one, or each by a process of its own.
-
-    Args:
-        parts: so many, of about equal size, of which some may be empty; None: as many as keep `row_tokens`.
-    """
-    if parts is not None:
-        return [rows[len(rows) * part // parts : len(rows) * (part + 1) // parts] for part in range(parts)]
-    split: list[Rows] = []
-    used = row_tokens
-    for row in rows:
-        first, second = int(pairs.first_P[row]), int(pairs.second_P[row])
-        size = len(tokens.prompts[tokens.prompt_A[first]]) + len(tokens.answers[first]) + len(tokens.answers[second])
-        if used + size > row_tokens:
-            split.append([])
-            used = 0
-        split[-1].append(row)
-        used += size
-    return split

@@ -24,7 +24,7 @@ _ROUNDS, _FEW_ROWS = 5, 1000
 _NEWTON_STEPS = 50
 _CLOSE, _EXACT = 1e-3, 1e-9  # nats gained by the last step: while scales are tried, and of the head that is kept
 _BLOCK = 200_000  # multiplications that BLAS does in one thread
-_POINT_PRECISION = 0.1  # of the point between good and bad answers
+POINT_PRECISION = 0.1  # of the point between good and bad answers
 
 
 @dataclass(frozen=True)
@@ -179,7 +179,7 @@ class _Fitted:
 
 def _precision(targets: HeadTargets, groups_K: np.ndarray, log2_precisions: Floats) -> Floats:
     precision_K = 2.0 ** log2_precisions[groups_K]
-    return np.append(precision_K, _POINT_PRECISION) if len(targets.level_Q) else precision_K
+    return np.append(precision_K, POINT_PRECISION) if len(targets.level_Q) else precision_K
 
 
 def _fit(

@@ -31,7 +31,9 @@ from training.recipes.preferences import as_independent_pairs, as_pairs
 from training.recipes.readable import without_refused
 from training.recipes.reward import Basis, Reader, RewardModel
 from training.recipes.reward_measures import calibrate, measure, measure_accuracy
-from training.recipes.run import RecipeError, Run, main, replace_directory
+from training.recipes.reward_targets import check_tells_apart
+from training.recipes.reward_trainer import TrainSettings
+from training.recipes.run import Run, main, replace_directory
 from training.recipes.selection import DEFAULT
 from training.recipes.targets import Strength
 from training.recipes.trained_body import try_trained_body
@@ -64,7 +66,7 @@ def reward_model(run: Run, config: Config) -> None:
     train, held_out = Votes.from_snapshot(snapshot, "train"), as_pairs(Votes.from_snapshot(snapshot, "held_out"))
     reader = FeatureReader(base_dir, Path(config.feature_dir) if config.feature_dir else run.checkpoints)
     (train, held_out), refused = without_refused(reader, train, held_out)
-    _check_tells_apart(train)
+    check_tells_apart(train)
     run.log(0, 1, refused, stage="load")
 
     speeds = [0.0]
@@ -96,8 +98,9 @@ def reward_model(run: Run, config: Config) -> None:
     shutil.rmtree(partial, ignore_errors=True)
     if config.method != "features":
         trial = try_trained_body(
-            run, model, lambda over: fit(over)[0], as_pairs(weighted), held_out,
-            method=config.method, epochs=config.epochs, base_sha256=digest, target=partial,
+            run, model, lambda over: fit(over)[0], weighted, held_out,
+            settings=TrainSettings(epochs=config.epochs, strength=config.strength, axis_weights=config.axis_weights),
+            method=config.method, base_sha256=digest, target=partial,
         )  # fmt: skip
         if not trial.leads:
             return
@@ -138,19 +141,6 @@ def reward_model(run: Run, config: Config) -> None:
         annotators=heard.as_rows(train.annotators) if heard else [],
         **told,
     )
-
-
-def _check_tells_apart(train: Votes) -> None:
-    """Raises RecipeError when nothing in these votes tells a better answer from a worse one."""
-    if len(train.decided()) or any(len(set(ranking.ranks)) > 1 for ranking in train.rankings):
-        return
-    if not len(train.level_Q):
-        raise RecipeError("No judgement in this snapshot prefers one answer; collect some comparisons first.")
-    if len(np.unique(train.level_Q)) < 2:
-        raise RecipeError(
-            "No judgement in this snapshot prefers one answer; collect some comparisons, or ratings of better and of "
-            "worse answers: all that there are say the same."
-        )
 
 
 def _counts(train: Votes, held_out: Votes) -> dict[str, float]:

@@ -3,8 +3,9 @@
 
     score = w . (pooled state - mean) / scale  +  v . (log length - its mean) / its scale
 
-With the mean and scale of a fitted linear reward model the body starts as exactly that model: the same layers, the
-same pooling, the same weights. Without one the head starts at zero over the pooled states as they are.
+There is a w and a v for every axis that counts, over one body, and the reward is their sum by what each counts. With
+the mean and scale of a fitted linear reward model the body starts as exactly that model: the same layers, the same
+pooling, the same weights. Without one the heads start at zero over the pooled states as they are.
 
 On disk: adapter_model.safetensors (LoRA) or body.safetensors (all weights), score_head.safetensors, and
 trained_body.json. The base model is supplied by whoever loads it.
@@ -49,53 +50,67 @@ class BodyShape:
 
 
 class ScoreHead(nn.Module):
-    """Linear over standardized pooled states and the standardized log length."""
+    """Linear over standardized pooled states and the standardized log length, once an axis."""
 
     mean_D: Tensor
     scale_D: Tensor
     length_statistics: Tensor
+    share_X: Tensor
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, shares: Sequence[float] = (1.0,)) -> None:
         super().__init__()
-        self.weight_D = nn.Parameter(torch.zeros(size))
-        self.length_weight = nn.Parameter(torch.zeros(()))
+        self.weight_X_D = nn.Parameter(torch.zeros(len(shares), size))
+        self.length_weight_X = nn.Parameter(torch.zeros(len(shares)))
+        # The score from which an answer is rather good than bad; trained where there are anchors.
+        self.good_from_X = nn.Parameter(torch.zeros(len(shares)), requires_grad=False)
+        self.register_buffer("share_X", torch.tensor(shares, dtype=torch.float32))  # what each axis counts
         self.register_buffer("mean_D", torch.zeros(size))
         self.register_buffer("scale_D", torch.ones(size))
         # Mean, scale, least and most of the log lengths that the starting head was fitted on.
         self.register_buffer("length_statistics", torch.tensor([0.0, 1.0, 0.0, 100.0]))
 
-    def start_from(self, projection: Projection, weights_K: np.ndarray) -> None:
-        """Take over a linear head: components and weights become one direction."""
-        *_, length_weight = weights_K
+    def start_from(self, projection: Projection, weights_X_K: np.ndarray) -> None:
+        """Take over linear heads, one an axis: components and weights become one direction."""
         with torch.no_grad():
-            self.weight_D.copy_(torch.tensor(weights_K[:-1] @ projection.components))
-            self.length_weight.fill_(float(length_weight))
+            self.weight_X_D.copy_(torch.tensor(weights_X_K[:, :-1] @ projection.components))
+            self.length_weight_X.copy_(torch.tensor(weights_X_K[:, -1]))
             self.mean_D.copy_(torch.tensor(projection.mean))
             self.scale_D.copy_(torch.tensor(projection.scale))
             statistics = [projection.length_mean, projection.length_scale, *projection.length_range]
             self.length_statistics.copy_(torch.tensor(statistics))
 
     def forward(self, pooled_A_D: Tensor, log_length_A: Tensor) -> Tensor:
+        """(A, X), in log odds."""
         mean, scale, least, most = self.length_statistics
         length_A = (torch.clamp(log_length_A, least, most) - mean) / scale
-        return (pooled_A_D - self.mean_D) / self.scale_D @ self.weight_D + self.length_weight * length_A
+        text_A_X = (pooled_A_D - self.mean_D) / self.scale_D @ self.weight_X_D.T
+        return text_A_X + length_A[:, None] * self.length_weight_X
 
 
 class Scorer(nn.Module):
     """Scores of the answers of one packed row, in log odds."""
 
-    def __init__(self, body: Any, shape: BodyShape) -> None:
+    def __init__(self, body: Any, shape: BodyShape, shares: Sequence[float] = (1.0,)) -> None:
         super().__init__()
         self.shape = shape
         self.body = body
-        self.head = ScoreHead(body.config.hidden_size * (2 if shape.pool == "mean_last" else 1))
+        self.head = ScoreHead(body.config.hidden_size * (2 if shape.pool == "mean_last" else 1), shares)
         self._no_split_modules = getattr(body, "_no_split_modules", None)  # what FSDP wraps one by one
 
     @classmethod
-    def over(cls, base_dir: Path, shape: BodyShape, *, seed: int = 0, dtype: torch.dtype | None = None) -> "Scorer":
+    def over(
+        cls,
+        base_dir: Path,
+        shape: BodyShape,
+        *,
+        shares: Sequence[float] = (1.0,),
+        seed: int = 0,
+        dtype: torch.dtype | None = None,
+    ) -> "Scorer":
         """A fresh scorer on the device, with untrained adapters (which change nothing yet) or all weights trainable.
 
         Args:
+            shares: what each axis counts in the reward.
             dtype: of the frozen weights; `reading_dtype` when absent. All that is trained is float32.
         Raises:
             RecipeError: no base model, or one whose layers cannot share a prompt.
@@ -117,10 +132,16 @@ class Scorer(nn.Module):
             for parameter in body.parameters():
                 if parameter.requires_grad:
                     parameter.data = parameter.data.float()
-        return cls(body, shape).to(device())
+        return cls(body, shape, shares).to(device())
 
-    def forward(self, row: Row) -> Tensor:
-        return self.head(self.pooled(row), row.log_length_A)
+    def forward(self, row: Row) -> tuple[Tensor, Tensor]:
+        """Scores and heights over the point between good and bad, (A, X) each."""
+        score_A_X = self.head(self.pooled(row), row.log_length_A)
+        return score_A_X, score_A_X - self.head.good_from_X
+
+    def reward(self, row: Row) -> Tensor:
+        """(A,): the axes' scores, each by what it counts."""
+        return self(row)[0] @ self.head.share_X
 
     def pooled(self, row: Row) -> Tensor:
         return answer_states(self.body, row.packed, pool=self.shape.pool)
@@ -138,14 +159,14 @@ def score_answers(
     row_tokens: int = SCORE_ROW_TOKENS,
     progress: Callable[[int, int], None] | None = None,
 ) -> np.ndarray:
-    """Scores of all answers, shape (A,), or their pooled states, (A, D), with each prompt read once."""
+    """Rewards of all answers, shape (A,), or their pooled states, (A, D), with each prompt read once."""
     count = len(tokens.answers)
     scorer.eval()
-    out = np.zeros((count, scorer.head.weight_D.shape[0]) if states else count, np.float32)
+    out = np.zeros((count, scorer.head.weight_X_D.shape[1]) if states else count, np.float32)
     done = 0
     for answers in rows_of_answers(tokens, range(count), row_tokens=row_tokens):
-        row = lay_out(tokens, answers, device=scorer.head.weight_D.device)
-        out[row.answers] = (scorer.pooled(row) if states else scorer(row)).float().cpu().numpy()
+        row = lay_out(tokens, answers, device=scorer.head.mean_D.device)
+        out[row.answers] = (scorer.pooled(row) if states else scorer.reward(row)).float().cpu().numpy()
         done += len(answers)
         if progress:
             progress(done, count)
@@ -168,7 +189,7 @@ def save_scorer(scorer: Scorer, weights: dict[str, Tensor], directory: Path, *, 
     }
     save_file({name: t.contiguous() for name, t in head.items()}, directory / "score_head.safetensors")
     save_file(body, directory / ("adapter_model.safetensors" if lora else "body.safetensors"))
-    settings = {"format": 1, "base_sha256": base_sha256} | asdict(scorer.shape)
+    settings = {"format": 2, "base_sha256": base_sha256} | asdict(scorer.shape)
     (directory / TRAINED_BODY).write_text(json.dumps(settings, indent=1))
 
 
@@ -179,13 +200,16 @@ def load_scorer(directory: Path, base_dir: Path, *, dtype: torch.dtype | None = 
         raise RecipeError(f"{directory} is not a trained reward body: {TRAINED_BODY} is missing.")
     settings = json.loads(path.read_text())
     shape = BodyShape(**{name: settings[name] for name in asdict(BodyShape())})
-    scorer = Scorer.over(base_dir, shape, dtype=dtype)
+    head = load_file(directory / "score_head.safetensors")
+    if settings["format"] == 1:  # had one axis, and no point of good
+        head["weight_X_D"], head["length_weight_X"] = head.pop("weight_D")[None], head.pop("length_weight")[None]
+    scorer = Scorer.over(base_dir, shape, shares=[1.0] * len(head["weight_X_D"]), dtype=dtype)
     body = load_file(directory / ("adapter_model.safetensors" if shape.method == "lora" else "body.safetensors"))
     weights = {
         "body." + name.replace(".lora_A.", ".lora_A.default.").replace(".lora_B.", ".lora_B.default."): t
         for name, t in body.items()
     }
-    weights |= {"head." + name: t for name, t in load_file(directory / "score_head.safetensors").items()}
+    weights |= {"head." + name: t for name, t in head.items()}
     try:
         _, unexpected = scorer.load_state_dict(weights, strict=False)
     except RuntimeError:
@@ -205,7 +229,7 @@ class BodyReader:
         self._known: dict[str, np.ndarray] = {}
         self.layers: int = len(scorer.body.layers)
         self.pool = scorer.shape.pool
-        self.feature_size: int = scorer.head.weight_D.shape[0]
+        self.feature_size: int = scorer.head.weight_X_D.shape[1]
 
     @classmethod
     def load(cls, directory: Path, base_dir: Path) -> "BodyReader":

@@ -6,21 +6,41 @@ import numpy as np
 
 from training.recipes.intervals import Floats
 from training.recipes.reward_head import HeadTargets
+from training.recipes.run import RecipeError
 from training.recipes.targets import RankedAlike, Strength
 from training.recipes.votes import Ranking, Votes
 
 
-def head_targets(phi_A_K: Floats, votes: Votes, *, form: Strength = "scaled") -> HeadTargets:
-    """The votes of one axis over the answers' features, shape (A, K).
+def as_learnt(votes: Votes, form: Strength) -> Votes:
+    """The votes of one axis as a likelihood takes them.
 
     Strengths are divided by their mean, so that what is said emphatically counts more than what is not, and all
     together as much as there are votes: otherwise the head would be as sure as if three times as many had judged.
     Votes on two answers that read the same say nothing of answers, and would make ties look likelier than they are.
     """
     votes = votes.keep(votes.first_P != votes.second_P)
-    if form == "scaled":
-        mean = float(np.average(votes.strength_P, weights=votes.weight_P)) if votes.weight_P.sum() > 0 else 1.0
-        votes = dataclasses.replace(votes, strength_P=votes.strength_P / mean).pooled()
+    if form == "margin":
+        return votes
+    mean = float(np.average(votes.strength_P, weights=votes.weight_P)) if votes.weight_P.sum() > 0 else 1.0
+    return dataclasses.replace(votes, strength_P=votes.strength_P / mean).pooled()
+
+
+def check_tells_apart(votes: Votes) -> None:
+    """Raises RecipeError when nothing in these votes tells a better answer from a worse one."""
+    if len(votes.decided()) or any(len(set(ranking.ranks)) > 1 for ranking in votes.rankings):
+        return
+    if not len(votes.level_Q):
+        raise RecipeError("No judgement in this snapshot prefers one answer; collect some comparisons first.")
+    if len(np.unique(votes.level_Q)) < 2:
+        raise RecipeError(
+            "No judgement in this snapshot prefers one answer; collect some comparisons, or ratings of better and of "
+            "worse answers: all that there are say the same."
+        )
+
+
+def head_targets(phi_A_K: Floats, votes: Votes, *, form: Strength = "scaled") -> HeadTargets:
+    """The votes of one axis over the answers' features, shape (A, K)."""
+    votes = as_learnt(votes, form)
     return HeadTargets(
         phi_A_K[votes.first_P] - phi_A_K[votes.second_P],
         votes.win_P,

@@ -3,21 +3,21 @@
     python -m training.recipes.reward_trainer RUN_DIR
     accelerate launch [--config_file ...] -m training.recipes.reward_trainer RUN_DIR
 
-Every step takes some pairs, reads each of their prompts once and their answers after it (`shared_prefix`), and descends
-the loss of `targets.pair_loss`. Where a fitted linear reward model is named, body and head start as exactly that model,
-and the result says whether training them beat it on the held-out votes: it did where the 95 % interval of the gain
-in accuracy, over prompts, lies above zero.
+Every step takes some lessons (pairs, anchors, rankings), reads each of their prompts once and their answers after it
+(`shared_prefix`), and descends the losses of `targets`, those that the linear head is fitted to. The axes that count
+share the body, each with a head of its own. Where a fitted linear reward model is named, body and heads start as
+exactly that model, with its tie width and its point of good, and the result says whether training them beat it on the
+held-out votes: it did where the 95 % interval of the gain in accuracy, over prompts, lies above zero.
 
-The order of the pairs is a function of the seed and the votes, nothing is drawn during a step, and a checkpoint holds
+The order of the lessons is a function of the seed and the votes, nothing is drawn during a step, and a checkpoint holds
 weights and optimizer whole: a run that was killed and started again ends with the same bits on the CPU as one that was
-not. Several processes share each step's pairs; what they learn is what one would, but for the order of summing.
+not. Several processes share each step's lessons; what they learn is what one would, but for the order of summing.
 """
 
 import dataclasses
-import hashlib
-import json
 import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -27,15 +27,19 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
+from training.recipes.body_start import start_heads
+from training.recipes.body_step import take_step
 from training.recipes.checkpoint import fingerprint
 from training.recipes.intervals import Floats, cluster_bootstrap, evaluation, mean_interval
+from training.recipes.lessons import Lessons, schedule
 from training.recipes.policies import base_sha256, load_tokenizer, reading_dtype
 from training.recipes.reward import RewardModel
-from training.recipes.reward_data import Rows, TokenizedAnswers, lay_out, pairs_to_learn, schedule, split_step
+from training.recipes.reward_data import TokenizedAnswers
 from training.recipes.reward_scorer import BodyShape, Method, Scorer, save_scorer, score_answers, tokenize_for
-from training.recipes.run import RecipeError, Run, main, replace_directory
+from training.recipes.reward_targets import check_tells_apart
+from training.recipes.run import Run, main, replace_directory
 from training.recipes.sft import learning_rate_factor
-from training.recipes.targets import pair_loss_tensor
+from training.recipes.targets import Strength
 from training.recipes.training_state import SHARDED, TrainingState
 from training.recipes.votes import Votes
 
@@ -43,11 +47,13 @@ from training.recipes.votes import Votes
 @dataclass(frozen=True)
 class TrainSettings:
     epochs: int = 1
-    batch_pairs: int = 8
+    batch_pairs: int = 8  # a step has as many answers as so many pairs
     learning_rate: float = 2e-4  # of the body
     head_learning_rate: float = 1e-3
-    row_tokens: int = 4096  # a step's pairs are forwarded in rows of at most so many, to bound the memory
-    tie_width: float = 0.0  # 0: a tie is half a vote for each
+    row_tokens: int = 4096  # a step's lessons are forwarded in rows of at most so many, to bound the memory
+    strength: Strength = "scaled"  # what "much better" does: counts more often, or asks for a margin
+    axis_weights: dict[str, float] | None = None  # what each axis counts in the reward; the overall verdict when absent
+    tie_width: float | None = None  # None: the starting head's; 0: a tie is half a vote for each
     checkpoint_steps: int = 20
     seed: int = 0
     precision: Literal["auto", "float32"] = "auto"  # auto: bfloat16 where weights and hardware have it
@@ -110,34 +116,34 @@ def train_body(
     base_sha256: str = "",
     target: Path | None = None,
 ) -> TrainedBody:
-    """Train on the overall verdicts of `votes`, measure on `held_out`, and write the artifact to `target` (the run's
-    model directory when absent).
+    """Train on all that `votes` say, measure on `held_out`, and write the artifact to `target` (the run's model
+    directory when absent).
 
     Raises:
-        RecipeError: no preference to learn from, or a loss that is not a number.
+        RecipeError: nothing to tell a better answer by, a weight for an axis that nobody judged, or a loss that is not
+            a number.
     """
-    if not len(votes.decided()):
-        raise RecipeError("No judgement in this snapshot prefers one answer; collect some comparisons first.")
-    pairs, decided = pairs_to_learn(votes), held_out.decided()
+    check_tells_apart(votes)
+    lessons = Lessons.of(votes, axis_weights=settings.axis_weights, form=settings.strength)
+    decided = held_out.decided()
     accelerator = make_accelerator(base_dir, shape, settings)
     leads = accelerator.is_main_process
-    scorer = _fresh(accelerator, base_dir, shape, settings)
-    if start is not None:
-        scorer.head.start_from(start.projection, start.weights)
+    scorer = _fresh(accelerator, base_dir, shape, settings, lessons)
+    tie_widths = start_heads(scorer, lessons, start, tie_width=settings.tie_width)
     tokenizer = load_tokenizer(base_dir)
-    tokens, unseen = (tokenize_for(shape, tokenizer, part.answers) for part in (pairs, held_out))
+    tokens, unseen = (tokenize_for(shape, tokenizer, part.answers) for part in (lessons, held_out))
     cuts = {"cut_prompts": float(tokens.cut_prompts), "cut_answers": float(tokens.cut_answers)}
     if leads:
         print(tokens.say_cuts(shape.max_prompt_tokens, shape.max_answer_tokens), flush=True)
         run.log(0, 1, cuts, stage="load")
     # By its own features, which are known where it was measured before: the pass over the body is saved.
     before = start.score(held_out.answers) if start is not None and len(decided) and leads else None
-    loss, weights = descend(run, accelerator, scorer, pairs, tokens, settings)
-    figures = {"loss": loss, "pairs": float(len(pairs)), **cuts}
+    loss, weights = descend(run, accelerator, scorer, lessons, tokens, tie_widths, settings)
+    figures = {"loss": loss, "pairs": float(len(lessons.first_P)), "lessons": float(len(lessons)), **cuts}
     if not leads:
         return TrainedBody(scorer, figures, [], False, leads)
     if accelerator.num_processes > 1:  # its own weights may be spread over the processes
-        scorer = _fresh(accelerator, base_dir, shape, settings)
+        scorer = _fresh(accelerator, base_dir, shape, settings, lessons)
         scorer.load_state_dict(weights)
     evaluations = measure(decided, score_answers(scorer, unseen), before) if len(decided) else []
     target = target or run.model
@@ -156,28 +162,35 @@ def make_accelerator(base_dir: Path, shape: BodyShape, settings: TrainSettings) 
     return Accelerator(cpu=not torch.cuda.is_available(), mixed_precision=precision)
 
 
-def _fresh(accelerator: Accelerator, base_dir: Path, shape: BodyShape, settings: TrainSettings) -> Scorer:
+def _fresh(
+    accelerator: Accelerator, base_dir: Path, shape: BodyShape, settings: TrainSettings, lessons: Lessons
+) -> Scorer:
     # What is spread over processes must be of one kind: float32, and bfloat16 products if the launcher says so.
     exact = settings.precision == "float32" or accelerator.distributed_type in SHARDED
-    return Scorer.over(base_dir, shape, seed=settings.seed, dtype=torch.float32 if exact else None)
+    scorer = Scorer.over(
+        base_dir, shape, shares=lessons.shares, seed=settings.seed, dtype=torch.float32 if exact else None
+    )
+    scorer.head.good_from_X.requires_grad_(bool(len(lessons.level_Q)))
+    return scorer
 
 
 def descend(
     run: Run,
     accelerator: Accelerator,
     scorer: Scorer,
-    pairs: Votes,
+    lessons: Lessons,
     tokens: TokenizedAnswers,
+    tie_widths: Sequence[float],
     settings: TrainSettings,
 ) -> tuple[float, dict[str, Tensor]]:
     """Train `scorer` in place, from the last checkpoint on; the last loss in nats, and the whole weights."""
-    steps = schedule(pairs, batch_pairs=settings.batch_pairs, epochs=settings.epochs, seed=settings.seed)
+    steps = schedule(lessons, batch_pairs=settings.batch_pairs, epochs=settings.epochs, seed=settings.seed)
     head = list(scorer.head.parameters())
     body = [parameter for name, parameter in scorer.trained().items() if not name.startswith("head.")]
     peaks = [settings.learning_rate, settings.head_learning_rate]
     groups = [{"params": part, "lr": peak} for part, peak in zip((body, head), peaks, strict=True)]
     model, optimizer = accelerator.prepare(scorer, torch.optim.AdamW(groups, weight_decay=0.0))
-    state = TrainingState(run, accelerator, scorer.trained(), optimizer, _identity(scorer, pairs, settings))
+    state = TrainingState(run, accelerator, scorer.trained(), optimizer, _identity(scorer, lessons, settings))
     done, loss = state.load(), 0.0
     model.train()
     for step, rows in enumerate(steps[done:], done + 1):
@@ -185,11 +198,13 @@ def descend(
             group["lr"] = peak * learning_rate_factor(step, len(steps))
         optimizer.zero_grad()
         started = time.monotonic()
-        loss = take_step(accelerator, model, pairs, tokens, rows, settings)
+        loss = take_step(
+            accelerator, model, lessons, tokens, rows, row_tokens=settings.row_tokens, tie_widths=tie_widths
+        )
         norm = accelerator.clip_grad_norm_(model.parameters(), 1.0)
         if accelerator.is_main_process:
             figures = {"loss": loss, "gradient_norm": float(norm) if norm is not None else 0.0}
-            run.log(step, len(steps), figures | {"pairs_per_second": len(rows) / (time.monotonic() - started)})
+            run.log(step, len(steps), figures | {"lessons_per_second": len(rows) / (time.monotonic() - started)})
         optimizer.step()
         if step % settings.checkpoint_steps == 0:
             state.save(step)
@@ -197,45 +212,10 @@ def descend(
     return loss, {name: weight.detach().cpu() for name, weight in weights.items()}
 
 
-def take_step(
-    accelerator: Accelerator, model: Any, pairs: Votes, tokens: TokenizedAnswers, rows: Rows, settings: TrainSettings
-) -> float:
-    """Add up the gradient of the mean loss over a step's pairs, by weight; that loss, in nats."""
-    world = accelerator.num_processes
-    # One row a process where several work: what they exchange in a backward pass must be the same number of times.
-    parts = split_step(pairs, tokens, rows, parts=world if world > 1 else None, row_tokens=settings.row_tokens)
-    mine = [parts[accelerator.process_index]] if world > 1 else parts
-    total = float(pairs.weight_P[rows].sum())
-    summed = torch.zeros((), device=accelerator.device)
-    for part in mine:
-        # A process without a pair of its own takes part with one that counts nothing.
-        loss = pair_losses(model, pairs, tokens, part or rows[:1], settings.tie_width) * (
-            world / total if part else 0.0
-        )
-        accelerator.backward(loss)
-        summed += loss.detach()
-    return float(accelerator.reduce(summed, "mean"))
-
-
-def pair_losses(model: Any, pairs: Votes, tokens: TokenizedAnswers, rows: Rows, tie_width: float) -> Tensor:
-    """The losses of these pairs, each times its weight, summed: one forward pass over one packed row."""
-    first, second = pairs.first_P[rows].tolist(), pairs.second_P[rows].tolist()
-    device = next(model.parameters()).device
-    row = lay_out(tokens, [*first, *second], device=device)
-    place = {answer: index for index, answer in enumerate(row.answers)}
-    score_A = model(row)
-    delta_P = score_A[[place[answer] for answer in first]] - score_A[[place[answer] for answer in second]]
-    arrays = (pairs.win_P, pairs.tie_P, pairs.strength_P, pairs.weight_P)
-    win_P, tie_P, strength_P, weight_P = (torch.tensor(a[rows], dtype=torch.float32, device=device) for a in arrays)
-    return (weight_P * pair_loss_tensor(delta_P, win_P, tie_P, strength_P, tie_width)).sum()
-
-
-def _identity(scorer: Scorer, pairs: Votes, settings: TrainSettings) -> str:
-    """What a checkpoint belongs to: settings, shape and the pairs themselves."""
-    arrays = (pairs.first_P, pairs.second_P, pairs.win_P, pairs.tie_P, pairs.weight_P)
-    said = hashlib.sha256(b"".join(np.ascontiguousarray(array).tobytes() for array in arrays))
-    said.update(json.dumps(pairs.answers).encode())
-    return fingerprint(dataclasses.asdict(settings) | dataclasses.asdict(scorer.shape) | {"pairs": said.hexdigest()})
+def _identity(scorer: Scorer, lessons: Lessons, settings: TrainSettings) -> str:
+    """What a checkpoint belongs to: settings, shape and the lessons themselves."""
+    about = dataclasses.asdict(settings) | dataclasses.asdict(scorer.shape)
+    return fingerprint(about | {"lessons": lessons.digest()})
 
 
 def measure(decided: Votes, after_A: np.ndarray, before_A: np.ndarray | None) -> list[dict[str, Any]]:

@@ -124,6 +124,23 @@ def fit_tie_width(delta_P: Floats, tie_P: Floats, weight_P: Floats, rankings: Se
     return math.exp(eta)
 
 
+def fit_good_from(score_Q: Floats, level_Q: Floats, weight_Q: Floats, *, precision: float) -> float:
+    """The point c between good and bad under which the levels are likeliest, given the scores.
+
+    Args:
+        precision: of c's prior around 0.
+    """
+    point = 0.0
+    for _ in range(50):
+        anchors = anchor_loss(score_Q - point, level_Q)
+        slope = precision * point - float(weight_Q @ anchors.gradient_N)
+        step = float(np.clip(slope / (precision + float(weight_Q @ anchors.curvature_N)), -1.0, 1.0))
+        point -= step
+        if abs(step) < 1e-9:
+            break
+    return point
+
+
 class Stage(NamedTuple):
     """One choice in a ranking: the next place, out of what is left."""
 

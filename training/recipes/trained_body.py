@@ -32,8 +32,8 @@ def try_trained_body(
     train: Votes,
     held_out: Votes,
     *,
+    settings: TrainSettings,
     method: Method,
-    epochs: int,
     base_sha256: str,
     target: Path,
 ) -> Trial:
@@ -54,7 +54,7 @@ def try_trained_body(
         train,
         held_out,
         shape=shape,
-        settings=TrainSettings(epochs=epochs),
+        settings=settings,
         start=fast,
         base_sha256=base_sha256,
         target=target,
