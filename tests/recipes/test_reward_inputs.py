@@ -16,7 +16,6 @@ from training.recipes.projection import components_for
 from training.recipes.reward import RewardModel
 from training.recipes.reward_model import Config, reward_model
 from training.recipes.run import BadConfig, RecipeError, Run, load_config
-from training.recipes.tiny_model import make_tiny_model
 from training.recipes.votes import Votes
 
 PROMPT = [{"role": "user", "content": "What about tea?"}]
@@ -172,33 +171,12 @@ def test_without_length_the_score_does_not_go_along_with_it(tiny):
     assert abs(np.corrcoef(without.score(votes.answers), lengths)[0, 1]) < 1e-6
 
 
-def test_a_model_that_was_changed_gives_no_scores(tmp_path, reward_dir, tiny):
-    changed = tmp_path / "changed"
-    shutil.copytree(reward_dir / "model", changed)
-    tensors = load_file(changed / "reward_model.safetensors")
-    tensors["weights"] = tensors["weights"] + np.float32(1e-3)
-    save_file(tensors, changed / "reward_model.safetensors")
-    with pytest.raises(RecipeError, match="is not the one that was trained"):
-        RewardModel.load(changed, tiny)
-
-
-def test_a_base_of_the_same_shape_with_another_tokenizer_is_refused(tmp_path, reward_dir, tiny):
-    other = tmp_path / "other"
-    shutil.copytree(tiny, other)
-    tokenizer = json.loads((other / "tokenizer.json").read_text())
-    tokenizer["model"]["merges"] = tokenizer["model"]["merges"][:-5]
-    (other / "tokenizer.json").write_text(json.dumps(tokenizer))
-    with pytest.raises(RecipeError, match="its tokenizer reads texts differently"):
-        RewardModel.load(reward_dir / "model", other)
-    make_tiny_model(tmp_path / "same", seed=1)
-    RewardModel.load(reward_dir / "model", tmp_path / "same")
-
-
 def test_a_model_from_before_deviations_were_kept_scores_and_says_what_it_lacks(tmp_path, reward_dir, tiny):
     old = tmp_path / "old"
     shutil.copytree(reward_dir / "model", old)
     settings = json.loads((old / "reward_model.json").read_text())
-    for name in ("tie_width", "temperature", "axes", "weights_sha256", "tokenizer_sha256"):
+    later = ("tie_width", "temperature", "axes", "tokenizer_sha256", "base_fingerprint")
+    for name in (*later, "files_sha256", "settings_sha256"):
         del settings[name]
     (old / "reward_model.json").write_text(json.dumps(settings | {"format": 1}))
     tensors = load_file(old / "reward_model.safetensors")

@@ -118,7 +118,9 @@ def test_a_model_from_when_features_were_the_mean_alone_scores_as_it_did(tmp_pat
         tensors[name] = np.ascontiguousarray(tensors[name][..., :width])
     save_file(tensors, tmp_path / "old" / "reward_model.safetensors")
     settings = json.loads((tmp_path / "old" / "reward_model.json").read_text())
-    (tmp_path / "old" / "reward_model.json").write_text(json.dumps(settings | {"weights_sha256": None}))
+    for name in ("files_sha256", "settings_sha256"):
+        del settings[name]
+    (tmp_path / "old" / "reward_model.json").write_text(json.dumps(settings))
     answers = [(PROMPT, text) for text in ("Yes.", "Boil the water and wait for four minutes.")]
     old = RewardModel.load(tmp_path / "old", tiny)
     mean_A_D = whole.reader.read(answers)[:, :width]

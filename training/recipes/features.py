@@ -109,13 +109,6 @@ class FeatureReader:
         return template_takes(self._tokenizer, prompt)
 
     @cached_property
-    def tokenizer_sha256(self) -> str:
-        """Two bases with the same one read a text as the same tokens."""
-        path = self.base_dir / "tokenizer.json"
-        content = path.read_bytes() if path.is_file() else self._tokenizer.backend_tokenizer.to_str().encode()
-        return hashlib.sha256(content).hexdigest()
-
-    @cached_property
     def _tokenizer(self) -> Any:
         """Loaded when there is a text to read, as the body is: with 262,144 words it takes seconds."""
         return load_tokenizer(self.base_dir)

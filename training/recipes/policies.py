@@ -6,6 +6,7 @@ as one adapter over the base. The sum is exact: B1 A1 + B2 A2 = [B1 B2] [A1; A2]
 by one run's rank a generation.
 """
 
+import hashlib
 import json
 import os
 import shutil
@@ -53,6 +54,13 @@ def reading_dtype(base_dir: Path) -> torch.dtype:
 def load_tokenizer(base_dir: Path) -> Any:
     os.environ["HF_HUB_OFFLINE"] = "1"
     return AutoTokenizer.from_pretrained(base_dir, padding_side="left")
+
+
+def tokenizer_sha256(base_dir: Path) -> str:
+    """Two bases with the same one read a text as the same tokens."""
+    path = base_dir / "tokenizer.json"
+    content = path.read_bytes() if path.is_file() else load_tokenizer(base_dir).backend_tokenizer.to_str().encode()
+    return hashlib.sha256(content).hexdigest()
 
 
 def load_base(base_dir: Path, *, dtype: torch.dtype | None = None) -> PreTrainedModel:

@@ -5,18 +5,17 @@ On disk: reward_model.safetensors and reward_model.json. The body is the base mo
 """
 
 import dataclasses
-import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
 from training.recipes.features import Answer, FeatureReader, Floats32
 from training.recipes.intervals import Floats
 from training.recipes.projection import COMPONENTS, LENGTH, TEXT, Projection, components_for, log_lengths
+from training.recipes.reward_files import WEIGHTS, check_base, read_artifact, write_settings
 from training.recipes.reward_head import Head, fit_targets
 from training.recipes.reward_scorer import TRAINED_BODY, BodyReader
 from training.recipes.reward_targets import head_targets
@@ -27,8 +26,7 @@ from training.recipes.votes import OVERALL, Votes, texts_of
 
 __all__ = ["COMPONENTS", "LENGTH", "TEXT", "Projection", "RewardModel", "log_lengths"]
 Reader = FeatureReader | BodyReader
-WEIGHTS, SETTINGS = "reward_model.safetensors", "reward_model.json"
-FORMAT = 2  # 1 had no covariance, temperature, tie width nor axes
+FORMAT = 3  # 1 had no covariance, temperature, tie width nor axes; 2 named the hash of one file alone
 
 
 @dataclass(frozen=True)
@@ -187,13 +185,11 @@ class RewardModel:
             tensors["covariance"] = self.covariance
         if self.axes:
             tensors["axes"] = np.stack(list(self.axes.values()))
-        path = directory / WEIGHTS
-        save_file({name: np.ascontiguousarray(t, dtype=np.float32) for name, t in tensors.items()}, path)
+        plain = {name: np.ascontiguousarray(tensor, dtype=np.float32) for name, tensor in tensors.items()}
+        save_file(plain, directory / WEIGHTS)
         settings = {
             "format": FORMAT,
             "base_sha256": base_sha256,
-            "tokenizer_sha256": getattr(self.reader, "tokenizer_sha256", None),
-            "weights_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
             "layers": self.reader.layers,
             "length_mean": p.length_mean,
             "length_scale": p.length_scale,
@@ -204,23 +200,14 @@ class RewardModel:
             "temperature": self.temperature,
             "axes": list(self.axes),
         }
-        (directory / SETTINGS).write_text(json.dumps(settings, indent=1))
+        write_settings(directory, settings, base_dir=self.reader.base_dir)
 
     @classmethod
     def load(cls, directory: Path, base: Path | FeatureReader) -> "RewardModel":
         """Raises RecipeError when `directory` holds no reward model, a changed one, or one over a different body."""
-        for name in (SETTINGS, WEIGHTS):
-            if not (directory / name).is_file():
-                raise RecipeError(f"{directory} is not a reward model: {name} is missing.")
-        settings = json.loads((directory / SETTINGS).read_text())
-        stated = settings.get("weights_sha256")
-        if stated and hashlib.sha256((directory / WEIGHTS).read_bytes()).hexdigest() != stated:
-            raise RecipeError(
-                f"The reward model in {directory} is not the one that was trained: {WEIGHTS} was changed. "
-                "Restore it from a backup, or train it again."
-            )
-        tensors = {name: tensor.astype(np.float64) for name, tensor in load_file(directory / WEIGHTS).items()}
+        settings, tensors = read_artifact(directory)
         reader: Reader = FeatureReader(base) if isinstance(base, Path) else base
+        check_base(directory, settings, reader.base_dir)
         if (directory / TRAINED_BODY).is_file():
             reader = BodyReader.load(directory, reader.base_dir)
         p = (settings["length_mean"], settings["length_scale"], tuple(settings["length_range"]))
@@ -229,12 +216,6 @@ class RewardModel:
             projection = projection.before_last_states()
         if settings["layers"] != reader.layers or len(projection.mean) != reader.feature_size:
             raise RecipeError(f"The reward model in {directory} belongs to another base model.")
-        tokenizer, own = settings.get("tokenizer_sha256"), getattr(reader, "tokenizer_sha256", None)
-        if tokenizer and own and tokenizer != own:
-            raise RecipeError(
-                f"The reward model in {directory} belongs to another base model: its tokenizer reads texts differently "
-                "from this one's. Train a reward model over this base."
-            )
         return cls(
             projection,
             tensors["weights"],
