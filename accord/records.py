@@ -51,6 +51,10 @@ class Project(Record):
     retrain_after: int | None = None
     refit_after: int | None = None
     train_body_after: int = 1000
+    axis_weights: Mapping[str, float] = field(default_factory=dict)
+    strength: str = "scaled"
+    weigh_annotators: bool = True
+    remove_length: bool = False
     random_share: float = 0.15
     paused_at: datetime | None = None
     archived_at: datetime | None = None

@@ -14,6 +14,7 @@ from labeling.views import (
     people,
     projects,
     reports,
+    reward,
     snapshots,
 )
 
@@ -43,6 +44,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("projects/<int:project_id>/competence/compute/", competence.compute, name="competence-compute"),
     path("projects/<int:project_id>/competence/export/", competence.export, name="competence-export"),
     path("projects/<int:project_id>/edit/", projects.project_edit, name="project-edit"),
+    path("projects/<int:project_id>/edit/reward/", reward.project_reward, name="project-reward"),
     path("projects/<int:project_id>/edit/asked/", design.project_design, name="project-design"),
     path("projects/<int:project_id>/pause/", projects.project_pause, name="project-pause"),
     path("projects/<int:project_id>/import/", imports.project_import, name="project-import"),

@@ -9,7 +9,7 @@ from labeling.desk_card import shown_texts
 from labeling.kinds import NAMES, kind_of
 from labeling.kinds.design import design_of
 from labeling.kinds.kind import LABELS
-from labeling.models import Assignment, Project, Snapshot
+from labeling.models import Assignment, Project, Snapshot, StrengthForm
 
 MOMENT = serializers.DateTimeField()
 
@@ -32,6 +32,10 @@ class ProjectChangesSerializer(StrictSerializer):
     retrain_after = serializers.IntegerField(min_value=10, allow_null=True, required=False)
     refit_after = serializers.IntegerField(min_value=5, allow_null=True, required=False)
     train_body_after = serializers.IntegerField(min_value=0, max_value=2**31 - 1, required=False)
+    axis_weights = serializers.DictField(child=serializers.FloatField(), required=False)
+    strength = serializers.ChoiceField(choices=StrengthForm.choices, required=False)
+    weigh_annotators = serializers.BooleanField(required=False)
+    remove_length = serializers.BooleanField(required=False)
     random_share = serializers.FloatField(min_value=0.1, max_value=0.2, required=False)
     extra_overlap_percent = serializers.IntegerField(min_value=0, max_value=100, required=False)
     undo_minutes = serializers.IntegerField(min_value=0, max_value=10_080, required=False)
@@ -59,9 +63,9 @@ class ProjectSerializer(serializers.ModelSerializer[Project]):
         model = Project
         fields = (
             "id", "name", "slug", "purpose", "guidelines", "overlap", "lease_minutes", "held_out_percent",
-            "selection_policy", "retrain_after", "refit_after", "train_body_after", "random_share",
-            "extra_overlap_percent", "undo_minutes", "requires", "cap_per_person", "cap_per_day", "design", "paused_at",
-            "archived_at", "created_at",
+            "selection_policy", "retrain_after", "refit_after", "train_body_after", "random_share", "axis_weights",
+            "strength", "weigh_annotators", "remove_length", "extra_overlap_percent", "undo_minutes", "requires",
+            "cap_per_person", "cap_per_day", "design", "paused_at", "archived_at", "created_at",
         )  # fmt: skip
         read_only_fields = fields
 

@@ -12,7 +12,7 @@ from labeling.models.file_import import FileImport
 from labeling.models.imported_verdict import ImportedVerdict
 from labeling.models.item import ACTIVE_POLICIES, Item, ItemKind, ItemResponse, SelectionPolicy
 from labeling.models.item_making import ItemMaking
-from labeling.models.project import Project
+from labeling.models.project import Project, StrengthForm
 from labeling.models.prompt import Prompt
 from labeling.models.queue_cursor import QueueCursor
 from labeling.models.report import Report
@@ -57,4 +57,5 @@ __all__ = [
     "ResponseOrigin",
     "SelectionPolicy",
     "Snapshot",
+    "StrengthForm",
 ]

@@ -16,6 +16,13 @@ class ProjectQuerySet(OrganisationQuerySet["Project"]):
         return self.filter(paused_at=None, archived_at=None)
 
 
+class StrengthForm(models.TextChoices):
+    """What the strength of a preference does in the reward model."""
+
+    SCALED = "scaled", "It counts that often: slightly once, clearly twice, much three times"
+    MARGIN = "margin", "It must be won by a margin: slightly by none, clearly by some, much by twice that"
+
+
 class Project(models.Model):
     """One labelling effort: what is judged, by how many people, and when it retrains."""
 
@@ -48,6 +55,14 @@ class Project(models.Model):
     refit_after = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(5)])
     # New judgements since the last trained-body run after which the next starts by itself; 0: never.
     train_body_after = models.PositiveIntegerField(default=1000)
+    # What the reward model is taught. What each axis counts in the reward, {"overall": 1, "true": 0.5}; empty: the
+    # overall verdict alone.
+    axis_weights = models.JSONField(default=dict, blank=True)
+    strength = models.CharField(max_length=8, choices=StrengthForm.choices, default=StrengthForm.SCALED)
+    # Hear those less who agree with nobody's reward model better than chance.
+    weigh_annotators = models.BooleanField(default=True)
+    # Take out of the score what goes along with length.
+    remove_length = models.BooleanField(default=False)
     # Under an active policy so much is chosen at random all the same: accuracy is measured on that.
     random_share = models.FloatField(default=0.15, validators=[MinValueValidator(0.1), MaxValueValidator(0.2)])
     # Bumped when items are added or re-prioritised in front of where annotators already are: their cursors start again.
@@ -74,6 +89,9 @@ class Project(models.Model):
             ),
             models.CheckConstraint(
                 condition=models.Q(random_share__range=(0.1, 0.2)), name="project_random_share_in_range"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(strength__in=["scaled", "margin"]), name="project_strength_is_known"
             ),
         ]
 

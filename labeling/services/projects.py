@@ -17,13 +17,15 @@ from labeling.kinds.design import check_design
 from labeling.models import Project
 from labeling.selection import policies
 from labeling.services.annotators import check_tags
+from labeling.services.axis_weights import axes_of, check_axis_weights
 from labeling.services.queue import restart_queue
 
 CHANGEABLE = frozenset(
     {
         "name", "purpose", "guidelines", "overlap", "lease_minutes", "held_out_percent", "selection_policy",
         "retrain_after", "refit_after", "random_share", "extra_overlap_percent", "design", "undo_minutes", "requires",
-        "cap_per_person", "cap_per_day", "train_body_after",
+        "cap_per_person", "cap_per_day", "train_body_after", "axis_weights", "strength",
+        "weigh_annotators", "remove_length",
     }
 )  # fmt: skip
 
@@ -124,6 +126,7 @@ def _check(project: Project) -> None:
         told = " ".join(f"{name}: {why}" for name, why in fields.items())
         raise Invalid(f"The project cannot be saved like this. {told}", fields=fields) from None
     project.design = check_design(project.design)
+    project.axis_weights = check_axis_weights(project.axis_weights, axes_of(project))
     project.requires = check_tags(project.requires)
     if project.selection_policy not in policies():
         why = f"Use one of {', '.join(policies())}."

@@ -106,7 +106,10 @@ class RewardModel:
                 heads[name] = fit_targets(said, projection.groups)
         stated = dict(axis_weights or {votes.axes[OVERALL]: 1.0})
         if unknown := sorted(set(stated) - set(heads)):
-            raise RecipeError(f"Nobody judged the axis {unknown[0]!r}; this snapshot has {', '.join(heads)}.")
+            raise RecipeError(
+                f"Nobody judged the axis {unknown[0]!r}; this snapshot has {', '.join(heads)}. Judge it, or give it no "
+                "weight."
+            )
         weights = sum((share * heads[name].weights for name, share in stated.items()), np.zeros(phi_A_K.shape[1]))
         # The heads were fitted apart, so what is not known of one says nothing of another.
         covariance = sum(

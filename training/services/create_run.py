@@ -16,6 +16,7 @@ from training.enqueue import enqueue_run
 from training.errors import BadRunConfig
 from training.models import Recipe, TrainingRun
 from training.services.check_config import check_config
+from training.services.reward_settings import reward_settings
 
 DEMONSTRATIONS = "demonstrations.jsonl"
 
@@ -34,7 +35,8 @@ def create_run(
     why: str = "",
     demonstrations: Iterable[dict[str, Any]] | None = None,
 ) -> TrainingRun:
-    """Queue one run. What its recipe reads beyond `config` is filled in when it is claimed.
+    """Queue one run. What its recipe reads beyond `config` is filled in when it is claimed; the project's settings of
+    its reward model are settled now, so that a run that is resumed or repeated works with the same.
 
     Args:
         by: None when Accord starts it by itself.
@@ -50,6 +52,8 @@ def create_run(
     if recipe not in Recipe.values:
         raise BadRunConfig(f"There is no recipe {recipe!r}. Choose one of {', '.join(Recipe.values)}.")
     check_config(recipe, config or {})
+    if recipe == Recipe.REWARD_MODEL:
+        config = reward_settings(project) | (config or {})
     rows = [] if demonstrations is None else _check_demonstrations(demonstrations)
     if bool(rows) != (recipe == Recipe.SFT):
         raise BadRunConfig(
