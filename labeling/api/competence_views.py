@@ -8,13 +8,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.api.pages import page_of_rows
 from accounts.authentication import member_of
 from accounts.paging import page_of
 from accounts.permissions import Permission
 from labeling import services
 from labeling.api.project_views import BEFORE, project_of
 from labeling.enqueue import send_on_commit
-from labeling.models import AnnotatorCompetence, CompetenceReport, Project
+from labeling.models import AnnotatorCompetence, AnnotatorWeight, CompetenceReport, Project
 from labeling.services.competence import new_labels_since
 from labeling.tasks import compute_competence_task
 
@@ -45,6 +46,34 @@ class CompetenceSerializer(serializers.Serializer[Any]):
     new_judgements = serializers.IntegerField(help_text="Since it was computed.")
     results = AnnotatorCompetenceSerializer(many=True)
     next = serializers.IntegerField(allow_null=True)
+
+
+class AnnotatorWeightSerializer(serializers.ModelSerializer[AnnotatorWeight]):
+    annotator = serializers.IntegerField(source="annotator_id")
+    name = serializers.CharField(source="annotator.display_name")
+
+    class Meta:
+        model = AnnotatorWeight
+        fields = (
+            "annotator", "name", "weight", "votes", "agreement", "expected_agreement", "no_better_than_chance",
+            "sentence", "weighed_at",
+        )  # fmt: skip
+        read_only_fields = fields
+
+
+class ProjectWeights(APIView):
+    required_permission = Permission.MANAGE_PROJECTS
+
+    @extend_schema(
+        operation_id="projects_annotator_weights",
+        parameters=[BEFORE],
+        responses=page_of_rows(AnnotatorWeightSerializer),
+    )
+    def get(self, request: Request, project_id: int) -> Response:
+        """What each annotator counts in the newest reward model, and why; who is heard least first."""
+        weights = AnnotatorWeight.objects.filter(project=project_of(request, project_id)).select_related("annotator")
+        page = page_of(weights, before=request.query_params.get("before"), size=SIZE)
+        return Response({"results": AnnotatorWeightSerializer(page.rows, many=True).data, "next": page.older})
 
 
 class ProjectCompetence(APIView):

@@ -42,6 +42,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("reports", review_views.OwnReports.as_view(), name="api-own-reports"),
     path("reports/<int:report_id>/resolve", review_views.ReportResolve.as_view(), name="api-report-resolve"),
     path("projects/<int:project_id>/agreement", project_views.ProjectAgreement.as_view(), name="api-agreement"),
+    path("projects/<int:project_id>/competence/weights", competence_views.ProjectWeights.as_view(), name="api-weights"),
     path("projects/<int:project_id>/competence", competence_views.ProjectCompetence.as_view(), name="api-competence"),
     path("projects/<int:project_id>/export", project_views.ProjectExport.as_view(), name="api-export"),
     path("snapshots", snapshot_views.SnapshotList.as_view(), name="api-snapshot-list"),

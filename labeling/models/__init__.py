@@ -4,6 +4,7 @@ from importlib import import_module
 
 from labeling import kinds
 from labeling.models.annotator_profile import AnnotatorProfile
+from labeling.models.annotator_weight import AnnotatorWeight
 from labeling.models.assignment import Assignment
 from labeling.models.bulk_action import BulkAction, BulkChange
 from labeling.models.competence import AnnotatorCompetence, CompetenceReport
@@ -32,6 +33,7 @@ __all__ = [
     "ACTIVE_POLICIES",
     "AnnotatorCompetence",
     "AnnotatorProfile",
+    "AnnotatorWeight",
     "Assignment",
     "BulkAction",
     "BulkChange",

@@ -1,6 +1,7 @@
 """What labeling does: every change of its rows goes through one of these."""
 
 from labeling.services.agreement import AgreementFigures, PairAgreement, measure_agreement
+from labeling.services.annotator_weights import store_annotator_weights
 from labeling.services.annotators import pause_annotator, profile_of, set_preferences, set_tags
 from labeling.services.bulk_actions import Order, act_on_items, carry_on, carry_on_unfinished, undo_action
 from labeling.services.competence import compute_competence, request_competence, sweep_competence
@@ -107,6 +108,7 @@ __all__ = [
     "set_preferences",
     "set_tags",
     "skip_assignment",
+    "store_annotator_weights",
     "store_contradictions",
     "store_response",
     "submit_and_offer",

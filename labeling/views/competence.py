@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpResponse, StreamingHttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.http import Http404, HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.decorators import MemberRequest, requires
@@ -15,14 +15,16 @@ from accounts.permissions import Permission
 from labeling import services
 from labeling.competence_chart import draw_intervals
 from labeling.enqueue import send_on_commit
-from labeling.models import CompetenceReport
+from labeling.models import AnnotatorCompetence, AnnotatorWeight, CompetenceReport
 from labeling.services.competence import doubtful_annotators, new_labels_since
 from labeling.services.file_imports import harmless_cell
 from labeling.tasks import compute_competence_task
 from labeling.views.common import project_of
 
 PAGE = 25
-COLUMNS = ("annotator", "name", "labels", "knows", "knows_low", "knows_high", "right", "right_low", "right_high")
+FIGURES = ("labels", "knows", "knows_low", "knows_high", "right", "right_low", "right_high")
+WEIGHTS = ("weight", "votes", "agreement", "expected_agreement", "no_better_than_chance")
+COLUMNS = ("annotator", "name", *FIGURES, *WEIGHTS)
 
 
 @require_safe
@@ -31,7 +33,16 @@ def competence(request: MemberRequest, project_id: int) -> HttpResponse:
     """The figures as they were worked out last, and whether that is being done anew."""
     project = project_of(request.member, project_id)
     report = CompetenceReport.objects.filter(project=project).first()
-    context: dict[str, Any] = {"project": project, "tab": "items", "part": "competence", "report": report}
+    weights = AnnotatorWeight.objects.filter(project=project)
+    context: dict[str, Any] = {
+        "project": project,
+        "tab": "items",
+        "part": "competence",
+        "report": report,
+        "weights": weights.select_related("annotator").order_by("-pk")[:PAGE],
+        "weighed": weights.count(),
+        "heard_less": weights.filter(weight__lt=1).count(),
+    }
     if report is not None:
         annotators = report.annotators.select_related("annotator")
         page = page_of(annotators, before=request.GET.get("before"), size=PAGE)
@@ -64,14 +75,30 @@ def compute(request: MemberRequest, project_id: int) -> HttpResponse:
 def export(request: MemberRequest, project_id: int) -> StreamingHttpResponse:
     """All of them as CSV."""
     project = project_of(request.member, project_id)
-    report = get_object_or_404(CompetenceReport, project=project)
-    rows = report.annotators.select_related("annotator").order_by("-pk").iterator(chunk_size=1000)
-    lines = (
-        (row.annotator_id, harmless_cell(row.annotator.display_name), *(getattr(row, n) for n in COLUMNS[2:]))
-        for row in rows
-    )
+    report = CompetenceReport.objects.filter(project=project).first()
+    weights = AnnotatorWeight.objects.filter(project=project).select_related("annotator").order_by("-pk")
+    if report is None and not weights.exists():
+        raise Http404("Nobody's competence has been worked out here.")
+    lines = _lines(report, {row.annotator_id: row for row in weights})
     headers = {"Content-Disposition": f'attachment; filename="{project.slug}-competence.csv"'}
     return StreamingHttpResponse(_csv(lines), content_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _lines(report: CompetenceReport | None, weights: dict[int, AnnotatorWeight]) -> Iterator[tuple[Any, ...]]:
+    """Those with figures first, and whoever the reward model alone says something of behind them."""
+    if report is not None:
+        for row in report.annotators.select_related("annotator").order_by("-pk").iterator(chunk_size=1000):
+            figures = [getattr(row, name) for name in FIGURES]
+            yield _line(row, figures, weights.pop(row.annotator_id, None))
+    for weight in weights.values():
+        yield _line(weight, [""] * len(FIGURES), weight)
+
+
+def _line(
+    of: AnnotatorCompetence | AnnotatorWeight, figures: list[Any], weight: AnnotatorWeight | None
+) -> tuple[Any, ...]:
+    heard = [getattr(weight, name) for name in WEIGHTS] if weight else [""] * len(WEIGHTS)
+    return (of.annotator_id, harmless_cell(of.annotator.display_name), *figures, *heard)
 
 
 class _Echo:

@@ -6,9 +6,11 @@ import pytest
 from django.utils.timezone import now
 from playwright.sync_api import expect
 
-from labeling.models import Project
+from accounts.permissions import Role
+from labeling.models import AnnotatorWeight, Project
 from labeling.services import update_project
 from tests.browser.test_pages import CHECKS, WAYS
+from tests.cast import make_member
 from training.models import TrainingRun
 
 # A directory to take pictures into, for whoever wants to look.
@@ -27,6 +29,12 @@ def taught(items, alice) -> Project:
         organisation=items.organisation, project=items, recipe="reward_model", config={"method": "lora"},
         status="succeeded", result={"method": "lora", "evaluations": [gain]}, finished_at=now(), why="1,000 new",
     )  # fmt: skip
+    for number, weight in enumerate((1.0, 1.0, 0.31)):
+        member = make_member(alice.organisation, f"annotator{number}@example.org", Role.ANNOTATOR)
+        AnnotatorWeight.objects.create(
+            project=items, annotator=member.user, weight=weight, no_better_than_chance=1 - weight, votes=240,
+            agreement=0.7 if weight == 1 else 0.51, expected_agreement=0.72, last_judgement_id=1, weighed_at=now(),
+        )  # fmt: skip
     return update_project(project=items, by=alice, design={"comparison": {"axes": AXES}})
 
 
@@ -35,7 +43,7 @@ def test_the_pages_are_readable_in_both_themes_and_on_a_telephone(open_page, tau
     page = open_page(alice, f"/projects/{taught.pk}/runs/", **WAYS[way])
     expect(page.get_by_text("+1.8 points (0.2 to 3.4): it took its place.")).to_be_visible()
     expect(page.get_by_role("button", name="Train the body now")).to_be_disabled()
-    for path in ("runs/", "edit/reward/", "edit/"):
+    for path in ("runs/", "edit/reward/", "edit/", "competence/"):
         page.goto(f"/projects/{taught.pk}/{path}")
         assert page.evaluate(CHECKS) == [], path
         if SHOTS:

@@ -212,5 +212,6 @@ def test_the_csv_has_everybody_and_no_cell_that_a_spreadsheet_runs(crowded, alic
     sent = b"".join(client.get(f"/projects/{crowded.pk}/competence/export/").streaming_content).decode()
     rows = list(csv.DictReader(io.StringIO(sent)))
     assert len(rows) == 3
+    assert {row["weight"] for row in rows} == {""}, "no reward model yet"
     assert rows[0]["name"].startswith("'=Dave")
     assert float(rows[0]["knows_low"]) <= float(rows[0]["knows"])

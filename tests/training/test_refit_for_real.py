@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from labeling.models import Contradiction, Item
+from labeling.models import AnnotatorWeight, Contradiction, Item
 from labeling.services import import_records
 from labeling.services.contradictions import contradictions_of
 from models_registry.models import ModelVersion
@@ -47,6 +47,10 @@ def test_what_was_judged_puts_in_order_what_is_open(judged_project, base, alice)
     assert open_items.filter(score__isnull=False).exists()
     assert not (run.directory / "open_items.jsonl").exists()
     assert run.result["contradictions_kept"] >= 0
+    heard = AnnotatorWeight.objects.get()
+    (told,) = run.result["annotators"]
+    assert heard.annotator.email == "bob@example.org"
+    assert (heard.weight, heard.votes, heard.agreement) == (told["weight"], told["votes"], told["agreement"])
 
 
 def test_a_project_in_random_order_is_told_what_its_labels_bought_and_what_contradicts(

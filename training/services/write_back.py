@@ -1,4 +1,4 @@
-"""What a refit says about items and judgements goes back to labeling."""
+"""What a reward model says about items, judgements and annotators goes back to labeling."""
 
 from contextlib import suppress
 from dataclasses import asdict
@@ -7,14 +7,15 @@ from typing import Any
 
 from django.utils.timezone import now
 
-from labeling.services import store_contradictions, write_priorities
+from labeling.services import store_annotator_weights, store_contradictions, write_priorities
 from training.errors import BadResult, IllegalMove
-from training.models import RunStatus, TrainingRun
+from training.models import Recipe, RunStatus, TrainingRun
 from training.services.build_config import OPEN_ITEMS
 
 
 def write_back(run: TrainingRun, result: dict[str, Any]) -> None:
-    """Rewrite the places of open items, and list what contradicts, as the recipe's files say; `result` learns of it.
+    """Rewrite the places of open items, list what contradicts, and keep what each annotator weighs, as the recipe says;
+    `result` learns of it.
 
     Before the run is called a success, and to be done twice without harm: a worker that dies in between leaves a run
     that is taken up again, and its recipe finds its result.
@@ -30,6 +31,11 @@ def write_back(run: TrainingRun, result: dict[str, Any]) -> None:
     if path := _file(run, result, "contradictions"):
         _beat(run)
         result["contradictions_kept"] = store_contradictions(project=run.project, path=path)
+    if run.recipe == Recipe.REWARD_MODEL and run.snapshot and "annotators" in result:
+        _beat(run)
+        store_annotator_weights(
+            project=run.project, rows=result["annotators"], last_judgement_id=run.snapshot.last_judgement_id
+        )
 
 
 def forget_files(run: TrainingRun, result: dict[str, Any]) -> None:
