@@ -57,10 +57,14 @@ def _arms(found: Curves) -> list[Chart]:
     """Accuracy by labels, of items drawn at random (0) and of those that the reward model chose (1)."""
     columns = [found[name] for name in ("arm", "labels", "accuracy", "accuracy_low", "accuracy_high")]
     rows = [[value for _, value in row] for row in zip(*columns, strict=False)]
-    series = [
+    series: list[dict[str, Any]] = [
         {"name": name, "points": sorted(tuple(row[1:]) for row in rows if row[0] == arm)}
         for arm, name in ((1.0, "Chosen by the reward model"), (0.0, "Drawn at random"))
     ]
+    labels = [row[1] for row in rows]
+    if found.get("length_baseline") and min(labels) < max(labels):
+        alone = found["length_baseline"][-1][1]
+        series.append({"name": "Length alone", "points": [(min(labels), alone), (max(labels), alone)]})
     title = "Held-out accuracy by number of labels"
     return [Chart(title, "share that agrees", [one for one in series if one["points"]], x_label="labels learnt from")]
 

@@ -16,6 +16,12 @@ from training.models import TrainingRun
 
 CURVE = [("random", 32, 0.6), ("random", 64, 0.64), ("active", 32, 0.64), ("active", 64, 0.7), ("active", 256, 0.74)]
 
+GAINS = {
+    "gained": [],
+    "difference": {"labels": 64, "value": 0.06, "low": 0.02, "high": 0.1},
+    "saving": {"labels": 64, "arm": "active", "needed": 32.0, "value": 2.0, "low": 1.3, "high": None},
+}
+
 
 @pytest.fixture
 def measured(items, alice, bob, tmp_path):
@@ -29,7 +35,8 @@ def measured(items, alice, bob, tmp_path):
     ]
     TrainingRun.objects.create(
         organisation=items.organisation, project=items, recipe="reward_model", config={"method": "features"},
-        status="succeeded", result={"learning_curve": rows}, finished_at=now(), why="20 new judgements",
+        status="succeeded", result={"learning_curve": rows, "label_gains": GAINS}, finished_at=now(),
+        why="20 new judgements",
     )  # fmt: skip
     lines = [
         json.dumps({"judgement_id": said.pk, "item_id": said.item_id, "probability": 0.97 - number / 20})

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.recipes.conftest import write_lines
-from training.recipes.arms import arm_curve
+from training.recipes.arms import measure_arms, tell_gains
 from training.recipes.contradictions import write_contradictions
 from training.recipes.conversations import read_rows
 from training.recipes.features import FeatureReader
@@ -88,7 +88,7 @@ def test_a_verdict_that_was_turned_around_is_among_the_surest_contradictions(tin
     train, held_out = (Votes.from_snapshot(tmp_path, part) for part in ("train", "held_out"))
     fitted = calibrate(RewardModel.fit(reader, train)[0], held_out)
     target = tmp_path / "contradictions.jsonl"
-    count = write_contradictions(lambda part: RewardModel.fit(reader, part)[0], fitted, train, tmp_path, target)
+    count = write_contradictions(lambda part, _: RewardModel.fit(reader, part)[0], fitted, train, tmp_path, target)
     found = lines(target)
     decided = [row for part in (train, held_out) for row in part.decided().win_P]
     assert count == len(found) == len(decided)
@@ -97,23 +97,75 @@ def test_a_verdict_that_was_turned_around_is_among_the_surest_contradictions(tin
     assert its[0] < len(places) / 4
 
 
-def test_each_arm_has_its_curve_and_one_arm_alone_too(tiny, snapshot):
+@pytest.fixture
+def arms(tiny, snapshot):
+    """What is told of the arms when these are the names of what chose each training vote."""
     reader = FeatureReader(tiny)
     train, held_out = (Votes.from_snapshot(snapshot, part) for part in ("train", "held_out"))
 
     def fit(part: Votes) -> RewardModel:
         return RewardModel.fit(reader, part)[0]
 
-    alone = arm_curve(fit, train, held_out)
-    assert [(row["arm"], row["labels"]) for row in alone] == [("random", n) for n in (16, 32, 64, 84)]
-    by = ["active_policy" if number % 2 else "chance" for number in range(len(train))]
-    curve = arm_curve(fit, dataclasses.replace(train, chosen_by_P=by), held_out)
-    assert [(row["arm"], row["labels"]) for row in curve] == [
-        ("random", 16), ("random", 32), ("random", 42), ("active", 16), ("active", 32), ("active", 42),
+    return lambda *names: measure_arms(
+        fit,
+        fit(train),
+        dataclasses.replace(train, chosen_by_P=[*names, *["chance"] * len(train)][: len(train)]),
+        held_out,
+    )
+
+
+def test_each_arm_has_its_curve_and_one_arm_alone_too(arms):
+    alone = arms()
+    assert [(row["arm"], row["labels"]) for row in alone["learning_curve"]] == [("random", n) for n in (16, 32, 64, 84)]
+    assert alone["label_gains"]["difference"] is alone["label_gains"]["saving"] is None
+    both = arms(*["active_policy", "active_policy", "chance"] * 28)
+    assert [(row["arm"], row["labels"]) for row in both["learning_curve"]] == [
+        ("random", 16), ("random", 28), ("active", 16), ("active", 28), ("active", 32), ("active", 56),
     ]  # fmt: skip
-    assert all(row["low"] <= row["accuracy"] <= row["high"] for row in curve)
-    by = ["person" if number % 2 else "contradiction" for number in range(len(train))]
-    assert arm_curve(fit, dataclasses.replace(train, chosen_by_P=by), held_out) == []
+    assert all(row["low"] <= row["accuracy"] <= row["high"] for row in both["learning_curve"])
+    assert arms(*["person", "contradiction"] * 42)["learning_curve"] == []
+
+
+def test_the_arms_differ_by_what_their_curves_say_and_surer_than_the_curves_are(arms):
+    told = arms(*["active_policy", "chance", "active_policy"] * 28)
+    curve = {(row["arm"], row["labels"]): row for row in told["learning_curve"]}
+    random, active, difference = curve["random", 28], curve["active", 28], told["label_gains"]["difference"]
+    assert difference["labels"] == 28
+    assert difference["value"] == pytest.approx(active["accuracy"] - random["accuracy"])
+    assert difference["low"] <= difference["value"] <= difference["high"]
+    assert difference["high"] - difference["low"] < (active["high"] - active["low"]) + (random["high"] - random["low"])
+    (gained,) = [row for row in told["label_gains"]["gained"] if row["arm"] == "active"]
+    assert (gained["from"], gained["to"]) == (16, 56)
+    assert gained["value"] == pytest.approx(curve["active", 56]["accuracy"] - curve["active", 16]["accuracy"])
+
+
+def curves(noise=0.0, *, active_ahead_by=1.0):
+    """Accuracy grows by 0.02 with each doubling; the active arm is so many doublings ahead."""
+    shift = np.append(0.0, noise * np.random.default_rng(0).normal(size=2000))
+    of = {
+        arm: {n: 0.5 + 0.02 * (np.log2(n) + ahead) + shift * (arm == "active") for n in (16, 32, 64, 128, 256)}
+        for arm, ahead in (("random", 0.0), ("active", active_ahead_by))
+    }
+    del of["random"][256]
+    return of
+
+
+@pytest.mark.parametrize(("ahead", "saving"), [(1.0, 2.0), (0.0, 1.0), (-1.0, 0.5)])
+def test_an_arm_that_is_a_doubling_ahead_saves_half_of_the_labels(ahead, saving):
+    told = tell_gains(curves(active_ahead_by=ahead))
+    assert told["difference"]["value"] == pytest.approx(0.02 * ahead)
+    assert told["saving"]["value"] == pytest.approx(saving, rel=1e-4)
+    assert told["saving"]["labels"] == 128
+
+
+def test_the_saving_is_told_with_the_bounds_that_the_curves_reach():
+    told = tell_gains(curves(noise=0.005))["saving"]
+    spread = 2 ** (1.96 * 0.005 / 0.02)
+    assert told["low"] == pytest.approx(2 / spread, rel=0.05)
+    assert told["high"] == pytest.approx(2 * spread, rel=0.05)
+    wide = tell_gains(curves(noise=0.1))["saving"]
+    assert wide["low"] is wide["high"] is None
+    assert tell_gains(curves(active_ahead_by=5.0))["saving"] is None, "it begins above what is looked for"
 
 
 def test_a_refit_writes_the_files_that_it_names(tiny, snapshot, open_items, tmp_path):

@@ -12,36 +12,58 @@ def curve(*points: tuple[int, float, float]) -> list[Point]:
     return [Point(labels, accuracy, accuracy - half, accuracy + half) for labels, accuracy, half in points]
 
 
-RANDOM = curve((32, 0.60, 0.02), (64, 0.64, 0.02))
+RANDOM, ACTIVE = curve((32, 0.60, 0.02), (64, 0.64, 0.02)), curve((32, 0.64, 0.02), (64, 0.68, 0.02), (400, 0.75, 0.02))
+
+
+def gains(value: float, half: float, **saving) -> dict:
+    """The recipe's, with a difference at 64 labels and half the width of its interval."""
+    difference = {"labels": 64, "value": value, "low": value - half, "high": value + half}
+    ratio = {"labels": 64, "arm": "active", "needed": 32.0, "value": 2.0} | saving
+    return {"gained": [], "difference": difference, "saving": ratio if saving else None}
 
 
 def test_a_clear_gain_is_told_in_labels_saved():
-    said = say_what_labels_bought(RANDOM, curve((16, 0.60, 0.02), (48, 0.68, 0.02), (400, 0.75, 0.02)))
+    said = say_what_labels_bought(RANDOM, ACTIVE, gains(0.04, 0.028, low=1.3, high=3.1))
     assert said.startswith("With 64 labels each, those chosen by the reward model brought it to 68 %")
-    assert "those drawn at random to 64 %" in said
-    assert said.endswith("32 chosen ones did what 64 random ones do: each was worth 2.0.")
+    assert "those drawn at random to 64 %: 4.0 points more (1.2 to 6.8)." in said
+    assert said.endswith("32 chosen ones did what 64 random ones do: each was worth 2.0 (1.3 to 3.1).")
 
 
-def test_bands_that_overlap_are_called_so():
-    said = say_what_labels_bought(RANDOM, curve((16, 0.60, 0.05), (64, 0.66, 0.05)))
-    assert "The bands overlap: whether choosing helped cannot be told yet." in said
-    assert "worth" not in said
+def test_a_bound_that_no_curve_reaches_is_left_open():
+    assert say_what_labels_bought(RANDOM, ACTIVE, gains(0.04, 0.01, low=1.3, high=None)).endswith("2.0 (1.3 at least).")
+    assert say_what_labels_bought(RANDOM, ACTIVE, gains(0.04, 0.01, low=None, high=3.0)).endswith("2.0 (3.0 at most).")
+    assert say_what_labels_bought(RANDOM, ACTIVE, gains(0.04, 0.01)).endswith("4.0 points more (3.0 to 5.0).")
+
+
+def test_a_difference_that_may_be_chance_is_called_so_whatever_the_bands_do():
+    said = say_what_labels_bought(RANDOM, ACTIVE, gains(0.04, 0.05, low=0.9, high=3.0))
+    assert said.endswith("4.0 points more (−1.0 to 9.0). Whether choosing helped cannot be told yet.")
+    wide = curve((32, 0.64, 0.3), (64, 0.68, 0.3))
+    assert "each was worth 2.0" in say_what_labels_bought(RANDOM, wide, gains(0.04, 0.01, low=1.3, high=3.1))
 
 
 def test_a_loss_is_not_hidden():
-    said = say_what_labels_bought(RANDOM, curve((16, 0.50, 0.01), (64, 0.55, 0.01)))
-    assert "Choosing cost accuracy here" in said
+    said = say_what_labels_bought(RANDOM, curve((16, 0.50, 0.01), (64, 0.55, 0.01)), gains(-0.09, 0.02))
+    assert "9.0 points less (7.0 to 11.0). Choosing cost accuracy here" in said
+
+
+def test_a_run_from_before_differences_were_told_claims_nothing():
+    assert "the next refit tells" in say_what_labels_bought(RANDOM, ACTIVE, {})
 
 
 def test_arms_of_different_sizes_are_not_compared():
-    assert "no number of labels in common" in say_what_labels_bought(RANDOM, curve((100, 0.6, 0.1), (200, 0.7, 0.1)))
+    said = say_what_labels_bought(RANDOM, curve((100, 0.6, 0.1), (200, 0.7, 0.1)), {})
+    assert "no number of labels in common" in said
 
 
 def test_one_arm_alone_is_told_alone_and_a_point_is_no_curve():
-    said = say_what_labels_bought(RANDOM, [])
-    assert "From 32 to 64 labels the reward model went from 60 % to 64 % of held-out judgements (62 to 66 %)" in said
-    assert "bands overlap" in say_what_labels_bought(curve((32, 0.6, 0.1), (64, 0.64, 0.1)), [])
-    assert say_what_labels_bought(RANDOM[:1], []) == ""
+    said = "From 32 to 64 labels the reward model went from 60 % to 64 % of held-out judgements (62 to 66 %)"
+    assert say_what_labels_bought(RANDOM, [], {}) == f"{said}."
+    gained = {"arm": "random", "from": 32, "to": 64, "value": 0.04, "low": 0.01, "high": 0.07}
+    assert say_what_labels_bought(RANDOM, [], {"gained": [gained]}) == f"{said}: 4.0 points more (1.0 to 7.0)."
+    unsure = say_what_labels_bought(RANDOM, [], {"gained": [gained | {"low": -0.01}]})
+    assert unsure.endswith("(−1.0 to 7.0), so that may be chance.")
+    assert say_what_labels_bought(RANDOM[:1], [], {}) == ""
 
 
 def test_points_come_by_arm_in_order_and_what_is_none_is_left_out():
@@ -58,6 +80,9 @@ def test_a_runs_page_draws_both_arms():
     curves = {f"learning curve: {name}": [(line[1], float(line[place])) for line in lines] for name, place in named}
     (chart,) = draw_curves(curves)
     assert [series["name"] for series in chart.series] == ["Chosen by the reward model", "Drawn at random"]
+    baseline = {"learning curve: length_baseline": [(32, 0.58), (64, 0.58)]}
+    (chart,) = draw_curves(curves | baseline)
+    assert chart.series[2] == {"name": "Length alone", "points": [(32.0, 0.58), (64.0, 0.58)]}
     assert chart.series[1]["points"] == [(32.0, 0.6, 0.6, 0.6), (64.0, 0.66, 0.66, 0.66)]
 
 
@@ -81,7 +106,8 @@ def test_the_project_says_how_much_is_missing_and_then_shows_the_curve(client, j
     ]
     run = TrainingRun.objects.create(
         organisation=judged_project.organisation, project=judged_project, recipe="reward_model", status="succeeded",
-        result={"learning_curve": rows}, finished_at=judged_project.created_at,
+        result={"learning_curve": rows, "label_gains": gains(0.06, 0.02, low=1.4, high=2.8)},
+        finished_at=judged_project.created_at,
     )  # fmt: skip
     page = client.get(address).content.decode()
     assert "each was worth 2.0" in page

@@ -1,5 +1,6 @@
 """The reward model from judgements to a new order of the queue, and its trained body: for real, on a tiny model."""
 
+import re
 from collections import Counter
 
 import pytest
@@ -71,6 +72,7 @@ def test_a_project_in_random_order_is_told_what_its_labels_bought_and_what_contr
     client.force_login(alice.user)
     page = client.get(f"/projects/{judged_project.pk}/runs/arms").content.decode()
     assert f"From 16 to {labels[-1]} labels the reward model went from" in page
+    assert re.search(r"\d points (more|less) \(−?[\d.]+ to", page)
     assert "Nothing was chosen by the reward model" in page
     assert "shaded: 95 % interval" in page
     assert run.result["contradictions_kept"] == Contradiction.objects.count() > 0
@@ -92,3 +94,20 @@ def test_a_body_is_trained_and_held_against_the_fast_path(judged_project, base):
     version = ModelVersion.objects.get(run_id=run.pk)
     assert version.method == ("lora" if found.won else "features")
     assert reward_model_of(judged_project.pk) == version
+
+
+def test_both_arms_of_a_project_are_compared_on_the_same_held_out_judgements(judged_project, base):
+    judged_project.selection_policy = "v_optimal"
+    judged_project.save(update_fields=["selection_policy"])
+    learnt = Item.objects.filter(project=judged_project, prompt__held_out=False).order_by("pk")
+    ids = list(learnt.values_list("pk", flat=True))
+    Item.objects.filter(pk__in=ids[::2]).update(policy="v_optimal")
+    # A manager's and users' choice is in neither arm.
+    Item.objects.filter(pk__in=[ids[1], ids[3]]).update(policy="manager")
+    run = refit()
+    assert run.status == RunStatus.SUCCEEDED, run.error
+    arms = arms_of(judged_project)
+    ends = arms.random[-1].labels, arms.active[-1].labels
+    assert ends == (len(ids) // 2 - 2, len(ids) - len(ids) // 2)
+    assert arms.sentence.startswith(f"With {ends[0]} labels each, those chosen by the reward model brought it to")
+    assert re.search(r"\d points (more|less) \(−?[\d.]+ to", arms.sentence)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from training.recipes.features import Answer, FeatureReader, Floats32
@@ -57,6 +58,10 @@ class Basis:
         votes_given = len(votes) + len(votes.level_Q) + len(votes.rankings)
         projection = Projection.fit(hidden, texts, components=components_for(votes_given))
         return cls(projection, projection(hidden, texts))
+
+    def of_some(self, chosen_A: NDArray[np.bool_]) -> "Basis":
+        """The same projection, which knows of no verdict, and these answers alone: for what `Votes.take` leaves."""
+        return Basis(self.projection, self.phi_A_K[chosen_A])
 
 
 @dataclass(frozen=True)

@@ -54,8 +54,7 @@ def measure_accuracy(model: RewardModel, train: Votes, held_out: Votes) -> list[
     decided = votes.decided()
     if not len(decided):
         return []
-    mean_P, _ = _differences(model, decided, model.weights)
-    right = _right(mean_P, decided.win_P)
+    right = agrees(model, decided)
     taught = train.decided()
     longer_wins = np.sign(log_ratio(taught) @ (taught.win_P - 0.5)) or 1.0
     baseline = _right(longer_wins * log_ratio(decided), decided.win_P)
@@ -70,6 +69,12 @@ def measure_accuracy(model: RewardModel, train: Votes, held_out: Votes) -> list[
         evaluation("length_baseline", float(baseline.mean()), mean_interval(baseline, ids), n, {"prefers": rule}),
         evaluation("accuracy_over_length", float((right - baseline).mean()), over, n),
     ]
+
+
+def agrees(model: RewardModel, decided: Votes) -> Floats:
+    """Shape (P,): 1 where its scores prefer the answer that the vote does, 0 where not, a half where neither."""
+    score_A = model.score(decided.answers)
+    return _right(score_A[decided.first_P] - score_A[decided.second_P], decided.score_P)
 
 
 def _of_probabilities(model: RewardModel, votes: Votes) -> list[dict[str, Any]]:

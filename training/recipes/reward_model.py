@@ -18,10 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from training.recipes.annotator_weights import weigh_annotators
-from training.recipes.arms import arm_curve
+from training.recipes.arms import ARMS, measure_arms
 from training.recipes.bias_report import report_bias
 from training.recipes.contradictions import CONTRADICTIONS, write_contradictions
 from training.recipes.features import FeatureReader
@@ -30,7 +28,7 @@ from training.recipes.policies import base_sha256
 from training.recipes.preferences import as_independent_pairs, as_pairs
 from training.recipes.readable import without_refused
 from training.recipes.reward import Basis, Reader, RewardModel
-from training.recipes.reward_measures import calibrate, measure, measure_accuracy
+from training.recipes.reward_measures import calibrate, measure
 from training.recipes.reward_targets import check_tells_apart
 from training.recipes.reward_trainer import TrainSettings
 from training.recipes.run import Run, main, replace_directory
@@ -110,15 +108,21 @@ def reward_model(run: Run, config: Config) -> None:
         else:
             shutil.rmtree(partial)
     evaluations = measure(model, as_pairs(train), held_out) + report_bias(model, held_out) + gain
-    curve = arm_curve(lambda part: RewardModel.fit(reader, part, basis=basis)[0], weighted, held_out)
-    _log_learning_curve(run, reader, weighted, held_out, evaluations, basis)
+
+    def fit_overall(part: Votes) -> RewardModel:
+        return RewardModel.fit(
+            reader, part, form=config.strength, remove_length=config.remove_length, basis=basis
+        )[0]  # fmt: skip
+
+    arms = measure_arms(fit_overall, None if config.axis_weights else fitted, weighted, held_out)
+    _log_learning_curve(run, arms["learning_curve"], evaluations)
     run.log(1, 1, figures, stage="fit")
     for entry in evaluations:
         print(f"{entry['metric']}: {entry['value']:.3f} ({entry['low']:.3f} to {entry['high']:.3f}, n = {entry['n']})")
 
     model.save(partial, base_sha256=digest)
     replace_directory(partial, run.model)
-    told: dict[str, Any] = {"method": method, "learning_curve": curve}
+    told: dict[str, Any] = {"method": method} | arms
     if config.open_items:
         ordering = Ordering(
             config.selection_policy, config.random_share, config.batch, config.seed, config.seconds_to_read
@@ -127,8 +131,9 @@ def reward_model(run: Run, config: Config) -> None:
         figures |= put_in_order(model, Path(config.open_items), run.directory / PRIORITIES, ordering, served=served)
         told["priorities"] = PRIORITIES
     write_contradictions(
-        lambda part: RewardModel.fit(reader, part)[0], model, weighted, snapshot, run.directory / CONTRADICTIONS
-    )
+        lambda part, its_A: RewardModel.fit(reader, part, basis=basis.of_some(its_A))[0],
+        model, weighted, snapshot, run.directory / CONTRADICTIONS,
+    )  # fmt: skip
     told["contradictions"] = CONTRADICTIONS
     figures |= _counts(train, held_out) | refused | reader.count_cut(train.answers + held_out.answers)
     figures |= {"tokens_per_second": speeds[-1], "temperature": model.temperature}
@@ -159,21 +164,13 @@ def _counts(train: Votes, held_out: Votes) -> dict[str, float]:
     }
 
 
-def _log_learning_curve(
-    run: Run, reader: FeatureReader, train: Votes, held_out: Votes, of_all: list[dict[str, Any]], basis: Basis
-) -> None:
-    """Accuracy by how many votes were learnt from, in a fixed random order: does judging more still help?"""
-    pairs = train.only_pairs().on_axis(OVERALL)
-    order = np.random.default_rng(0).permutation(len(pairs))
-    for votes in sorted({len(pairs) // 8, len(pairs) // 4, len(pairs) // 2, len(pairs)}):
-        part = pairs.keep(np.sort(order[:votes]))
-        if not of_all or not len(part.decided()):
-            continue
-        whole = votes == len(pairs)
-        found = of_all if whole else measure_accuracy(RewardModel.fit(reader, part, basis=basis)[0], part, held_out)
-        accuracy, baseline = found[0], found[1]
-        curve = {"accuracy": accuracy["value"], "accuracy_low": accuracy["low"], "accuracy_high": accuracy["high"]}
-        run.log(votes, len(pairs), curve | {"length_baseline": baseline["value"]}, stage="learning curve")
+def _log_learning_curve(run: Run, curve: list[dict[str, Any]], evaluations: list[dict[str, Any]]) -> None:
+    """For the run's page, where figures are numbers alone: arm 0 is the random one, 1 the active one."""
+    baseline = {e["metric"]: e["value"] for e in evaluations}.get("length_baseline", 0.5)
+    for row in curve:
+        figures = {"arm": list(ARMS).index(row["arm"]), "labels": row["labels"], "accuracy": row["accuracy"]}
+        bands = {"accuracy_low": row["low"], "accuracy_high": row["high"], "length_baseline": baseline}
+        run.log(row["labels"], max(each["labels"] for each in curve), figures | bands, stage="learning curve")
 
 
 if __name__ == "__main__":

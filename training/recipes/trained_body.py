@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from training.recipes.intervals import cluster_bootstrap, evaluation
 from training.recipes.reward import Reader, RewardModel
-from training.recipes.reward_measures import calibrate, passive
+from training.recipes.reward_measures import agrees, calibrate, passive
 from training.recipes.reward_scorer import BodyReader, BodyShape, Method
 from training.recipes.reward_trainer import TrainSettings, train_body
 from training.recipes.run import Run
@@ -65,16 +63,10 @@ def try_trained_body(
     decided = passive(held_out.on_axis(OVERALL)).decided()
     if not len(decided):
         return Trial(model, False, body.figures, body.evaluations, True)
-    body_P, fast_P = _right(model, decided), _right(fast, decided)
+    body_P, fast_P = agrees(model, decided), agrees(fast, decided)
     gained = body_P - fast_P
     prompts = decided.prompt_ids_P.tolist()
     low, high = cluster_bootstrap(lambda rows: float(gained[rows].mean()), prompts)
     shares = {"trained_body": float(body_P.mean()), "fast_path": float(fast_P.mean())}
     gain = evaluation("trained_body_over_fast_path", float(gained.mean()), (low, high), len(decided), shares)
     return Trial(model, low > 0, body.figures, [gain], True)
-
-
-def _right(model: RewardModel, votes: Votes) -> np.ndarray:
-    score_A = model.score(votes.answers)
-    margin_P = score_A[votes.first_P] - score_A[votes.second_P]
-    return 0.5 + 0.5 * np.sign(margin_P) * np.sign(votes.score_P - 0.5)

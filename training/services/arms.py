@@ -1,7 +1,7 @@
 """What the labels bought: held-out accuracy by number of labels, of those chosen and of those drawn at random."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,12 +42,14 @@ class Point:
 class Arms:
     """`random` and `active` are curves, in the order of labels; `missing` says what there is too little of.
 
-    Under a policy that looks at no reward model there is the random one alone, and `chooses` is false.
+    Under a policy that looks at no reward model there is the random one alone, and `chooses` is false. `gains` is the
+    recipe's `label_gains`; runs from before it was told have none.
     """
 
     run: TrainingRun | None
     random: list[Point]
     active: list[Point]
+    gains: Mapping[str, Any]
     missing: list[str] = field(default_factory=list)
     chooses: bool = True
 
@@ -64,7 +66,7 @@ class Arms:
     @property
     def sentence(self) -> str:
         """What the labels bought, in one sentence or two."""
-        said = say_what_labels_bought(self.random, self.active)
+        said = say_what_labels_bought(self.random, self.active, self.gains)
         alone = said and not self.chooses and not self.active
         return f"{said} Nothing was chosen by the reward model: the project's order does not ask it." if alone else said
 
@@ -73,11 +75,13 @@ def arms_of(project: Project) -> Arms:
     """From the newest run that has drawn the curves, and what is missing for them."""
     runs = TrainingRun.objects.filter(project=project, status=RunStatus.SUCCEEDED, result__has_key="learning_curve")
     run = runs.order_by("-pk").first()
-    rows = run.result["learning_curve"] if run else []
+    result = run.result if run else {}
+    rows = result.get("learning_curve")
     random, active = read_curve(rows, RANDOM), read_curve(rows, ACTIVE)
     chooses = project.selection_policy in ACTIVE_POLICIES
     enough = len(random) > 1 and (len(active) > 1 or not chooses)
-    return Arms(run, random, active, [] if enough else _missing(project), chooses)
+    gains = result.get("label_gains") or {}
+    return Arms(run, random, active, gains, [] if enough else _missing(project), chooses)
 
 
 def read_curve(rows: Any, arm: str) -> list[Point]:
@@ -110,59 +114,63 @@ def _say_missing(which: str, there: int, wanted: int) -> str:
     return f"{there} of {wanted} judgements {which}" if there < wanted else ""
 
 
-def say_what_labels_bought(random: Sequence[Point], active: Sequence[Point]) -> str:
-    """In words, with no more certainty than the bands have; empty without two points of an arm."""
+def say_what_labels_bought(random: Sequence[Point], active: Sequence[Point], gains: Mapping[str, Any]) -> str:
+    """In words, with no more certainty than the recipe's intervals have; empty without two points of an arm."""
     if len(active) < 2 or len(random) < 2:
-        curve = random if len(random) > 1 else active
-        return _say_one(curve) if len(curve) > 1 else ""
-    labels = min(random[-1].labels, active[-1].labels)
-    if labels < max(random[0].labels, active[0].labels):
+        curve, arm = (random, RANDOM) if len(random) > 1 else (active, ACTIVE)
+        gained = next((row for row in gains.get("gained") or [] if row["arm"] == arm), None)
+        return _say_one(curve, gained) if len(curve) > 1 else ""
+    both = {point.labels: point for point in random}.keys() & {point.labels: point for point in active}.keys()
+    if not both:
         return "The two have no number of labels in common yet, so they cannot be compared."
-    chosen, drawn = _at(active, labels), _at(random, labels)
+    difference, saving = gains.get("difference"), gains.get("saving")
+    labels = difference["labels"] if difference else max(both)
+    chosen, drawn = (next(p for p in curve if p.labels == labels) for curve in (active, random))
     said = (
         f"With {labels} labels each, those chosen by the reward model brought it to {_percent(chosen.accuracy)} of "
         f"held-out judgements, those drawn at random to {_percent(drawn.accuracy)}"
     )
-    if chosen.low <= drawn.high and drawn.low <= chosen.high:
-        return f"{said}. The bands overlap: whether choosing helped cannot be told yet."
-    if chosen.accuracy < drawn.accuracy:
+    if not difference:
+        return f"{said}. Whether that may be chance, the next refit tells."
+    said += f": {_points(difference)}"
+    if difference["low"] <= 0 <= difference["high"]:
+        return f"{said}. Whether choosing helped cannot be told yet."
+    if difference["high"] < 0:
         return f"{said}. Choosing cost accuracy here: draw at random, or try another policy."
-    needed = _labels_for(active, drawn.accuracy)
-    return f"{said}. {needed:.0f} chosen ones did what {labels} random ones do: each was worth {labels / needed:.1f}."
+    return f"{said}. {_say_saving(saving)}" if saving else f"{said}."
 
 
-def _say_one(curve: Sequence[Point]) -> str:
+def _say_saving(saving: Mapping[str, Any]) -> str:
+    low, high = saving["low"], saving["high"]
+    between = (
+        f" ({low:.1f} to {high:.1f})" if low and high
+        else f" ({low:.1f} at least)" if low
+        else f" ({high:.1f} at most)" if high
+        else ""
+    )  # fmt: skip
+    needed, labels = f"{saving['needed']:.0f}", saving["labels"]
+    return f"{needed} chosen ones did what {labels} random ones do: each was worth {saving['value']:.1f}{between}."
+
+
+def _say_one(curve: Sequence[Point], gained: Mapping[str, Any] | None) -> str:
     first, last = curve[0], curve[-1]
     said = (
         f"From {first.labels} to {last.labels} labels the reward model went from {_percent(first.accuracy)} to "
         f"{_percent(last.accuracy)} of held-out judgements ({last.low * 100:.0f} to {_percent(last.high)})"
     )
-    overlap = first.low <= last.high and last.low <= first.high
-    return f"{said}; the bands overlap, so that may be chance." if overlap else f"{said}."
+    if not gained:
+        return f"{said}."
+    told = f"{said}: {_points(gained)}"
+    return f"{told}, so that may be chance." if gained["low"] <= 0 <= gained["high"] else f"{told}."
 
 
-def _at(curve: Sequence[Point], labels: float) -> Point:
-    """Between two points on the straight line from one to the other."""
-    for before, after in zip(curve, curve[1:], strict=False):
-        if before.labels <= labels <= after.labels:
-            share = (labels - before.labels) / max(1, after.labels - before.labels)
-            low, accuracy, high = (
-                getattr(before, name) + share * (getattr(after, name) - getattr(before, name))
-                for name in ("low", "accuracy", "high")
-            )
-            return Point(int(labels), accuracy, low, high)
-    return curve[-1] if labels > curve[-1].labels else curve[0]
-
-
-def _labels_for(curve: Sequence[Point], accuracy: float) -> float:
-    """With how many labels the curve first reaches the accuracy; it does."""
-    if curve[0].accuracy >= accuracy:
-        return float(curve[0].labels)
-    for before, after in zip(curve, curve[1:], strict=False):
-        if after.accuracy >= accuracy:
-            share = (accuracy - before.accuracy) / (after.accuracy - before.accuracy)
-            return before.labels + share * (after.labels - before.labels)
-    return float(curve[-1].labels)
+def _points(difference: Mapping[str, Any]) -> str:
+    """`4.0 points more (1.2 to 6.8)`."""
+    value, low, high = (100 * difference[name] for name in ("value", "low", "high"))
+    if value < 0:
+        value, low, high = -value, -high, -low
+        return f"{value:.1f} points less ({low:.1f} to {high:.1f})".replace("(-", "(−")
+    return f"{value:.1f} points more ({low:.1f} to {high:.1f})".replace("(-", "(−")
 
 
 def _percent(share: float) -> str:
