@@ -83,6 +83,7 @@ def _children_seconds() -> float:
 
 def write_snapshot(directory: Path, rows: list[dict[str, Any]], pairs: int) -> None:
     chance = np.random.default_rng(0)
+    rows = list({json.dumps(row["prompt"]): row for row in rows}.values())  # no prompt is in both parts
     picked = chance.permutation(len(rows))[: pairs + HELD_OUT]
     if len(picked) < pairs + HELD_OUT:
         sys.exit(f"There are {len(rows)} pairs; ask for {len(rows) - HELD_OUT} at most.")

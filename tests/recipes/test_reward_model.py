@@ -95,8 +95,8 @@ def test_a_run_killed_while_reading_answers_reads_none_twice(tmp_path, tiny, sna
 
 def test_without_a_preference_there_is_nothing_to_learn(tmp_path, tiny, snapshot):
     rows = [row | {"choice": "tie"} for row in read_rows(snapshot / "train.jsonl", keys=("prompt",))]
-    for name in ("train", "held_out"):
-        write_lines(tmp_path / f"{name}.jsonl", rows)
+    write_lines(tmp_path / "train.jsonl", rows)
+    write_lines(tmp_path / "held_out.jsonl", read_rows(snapshot / "held_out.jsonl", keys=("prompt",)))
     with pytest.raises(RecipeError, match="prefers one answer"):
         reward_model(Run(tmp_path / "run"), Config(base_dir=str(tiny), snapshot_dir=str(tmp_path)))
 

@@ -54,6 +54,7 @@ def test_empty_demonstrations_are_refused(tmp_path, tiny):
 
 
 def test_a_broken_line_is_named(tmp_path, tiny):
-    (tmp_path / "broken.jsonl").write_text('{"prompt": [], "response": "a"}\n{"prompt": []}\n')
+    whole = {"prompt": [{"role": "user", "content": "x"}], "response": "a"}
+    write_lines(tmp_path / "broken.jsonl", [whole, {"prompt": []}])
     with pytest.raises(RecipeError, match=r"Line 2 of broken\.jsonl lacks response"):
         sft(Run(tmp_path), Config(base_dir=str(tiny), demonstrations=str(tmp_path / "broken.jsonl")))

@@ -7,6 +7,7 @@ from typing import Any
 
 from jinja2 import TemplateError
 
+from training.recipes.row_checks import Check
 from training.recipes.run import RecipeError
 
 # Given to a base without a chat template. Turns in plain words, ended by the token that ends documents: the base
@@ -38,27 +39,31 @@ class PromptRefused(RecipeError):
         )
 
 
-def read_rows(path: Path, *, keys: Sequence[str]) -> list[dict[str, Any]]:
+def read_rows(path: Path, *, keys: Sequence[str], check: Check | None = None) -> list[dict[str, Any]]:
     """Read JSON lines.
 
+    Args:
+        check: says what is wrong with a row that has the keys.
     Raises:
-        RecipeError: no such file, a line that is not an object, or one that lacks a key.
+        RecipeError: no such file, or a line that is not an object, lacks a key, or is wrong; with its number.
     """
     if not path.is_file():
         raise RecipeError(f"There is no {path.name} in {path.parent}.")
     rows = []
-    with path.open(encoding="utf-8") as file:
+    with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             if not line.strip():
                 continue
             try:
-                row = json.loads(line)
-            except ValueError:
-                raise RecipeError(f"Line {number} of {path.name} is not JSON.") from None
+                row = json.loads(line.decode())
+            except (ValueError, RecursionError):
+                raise RecipeError(f"Line {number} of {path.name} is not JSON in UTF-8.") from None
             if not isinstance(row, dict) or (missing := [key for key in keys if key not in row]):
                 raise RecipeError(
                     f"Line {number} of {path.name} lacks {', '.join(missing) if isinstance(row, dict) else keys[0]}."
                 )
+            if check and (wrong := check(row)):
+                raise RecipeError(f"Line {number} of {path.name}: {wrong}.")
             rows.append(row)
     return rows
 

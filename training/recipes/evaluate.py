@@ -31,6 +31,7 @@ from training.recipes.preferences import as_pairs
 from training.recipes.readable import rows_it_takes, without_refused
 from training.recipes.reward import RewardModel
 from training.recipes.reward_measures import measure
+from training.recipes.row_checks import check_prompt
 from training.recipes.run import RecipeError, Run, main, write_atomically
 from training.recipes.votes import OVERALL, Votes
 
@@ -65,7 +66,8 @@ class Config:
 
 def evaluate(run: Run, config: Config) -> None:
     base_dir, snapshot = Path(config.base_dir), Path(config.snapshot_dir)
-    rows = read_rows(snapshot / "prompts_held_out.jsonl", keys=("prompt_id", "prompt"))[: config.max_prompts]
+    path = snapshot / "prompts_held_out.jsonl"
+    rows = read_rows(path, keys=("prompt_id", "prompt"), check=check_prompt)[: config.max_prompts]
     if not rows:
         raise RecipeError("This snapshot has no held-out prompts to evaluate on; add prompts and freeze a new one.")
     asked = len(rows)

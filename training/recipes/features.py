@@ -25,7 +25,13 @@ import numpy as np
 import torch
 from transformers import AutoConfig
 
-from training.recipes.conversations import Messages, prompt_tokens, response_tokens, template_takes
+from training.recipes.conversations import (
+    SHOWN_CHARACTERS,
+    Messages,
+    prompt_tokens,
+    response_tokens,
+    template_takes,
+)
 from training.recipes.feature_store import SHARD_ANSWERS, FeatureStore
 from training.recipes.model_directory import check_model_directory, hash_directory
 from training.recipes.policies import device, load_base, load_tokenizer, reading_dtype
@@ -82,8 +88,10 @@ class FeatureReader:
         done, seen, started = 0, 0, time.monotonic()
         for batch, size in _rows_by_prompt(tokens):
             for index, features in zip(batch, self._forward([tokens[i] for i in batch]), strict=True):
-                self._known[unknown[index][0]] = features
-                fresh.append(unknown[index][0])
+                key, answer = unknown[index]
+                self._check_finite(features, answer)
+                self._known[key] = features
+                fresh.append(key)
             done, seen = done + len(batch), seen + size
             if progress:
                 progress(done, len(unknown), seen / (time.monotonic() - started))
@@ -91,6 +99,15 @@ class FeatureReader:
                 self._keep(fresh)
                 fresh = []
         return np.stack([self._known[key] for key in keys])
+
+    def _check_finite(self, features: np.ndarray, answer: Answer) -> None:
+        """Before they are kept: what is in the cache is not looked at again."""
+        if not np.isfinite(features).all():
+            shown = answer[1] if len(answer[1]) <= SHOWN_CHARACTERS else answer[1][:SHOWN_CHARACTERS] + "…"
+            raise RecipeError(
+                f"The base model in {self.base_dir} gave what is no number when it read answers such as {shown!r}: its "
+                "weights are damaged, or too large for its precision. Nothing of them was kept; prepare the base anew."
+            )
 
     def remember(self, answers: Sequence[Answer], hidden_N_D: Floats32) -> None:
         """Take these for the features of these answers, in the cache too."""
@@ -171,7 +188,9 @@ class FeatureReader:
 
     def _recall(self, keys: Sequence[str]) -> None:
         if self._store:
-            self._known |= self._store.take(key for key in keys if key not in self._known)
+            found = self._store.take(key for key in keys if key not in self._known)
+            # Shards of before what was read was looked at may hold what is no number: such an answer is read anew.
+            self._known |= {key: features for key, features in found.items() if np.isfinite(features).all()}
 
     def _keep(self, fresh: Iterable[str]) -> None:
         if self._store:

@@ -37,7 +37,9 @@ from training.recipes.policies import (
 )
 from training.recipes.readable import rows_it_takes
 from training.recipes.reward import RewardModel
+from training.recipes.row_checks import check_prompt
 from training.recipes.run import RecipeError, Run, main, write_atomically
+from training.recipes.settings_checks import check_at_least
 
 FIGURES = {  # TRL's name -> ours
     "reward": "reward",
@@ -76,13 +78,14 @@ class Config:
             raise ValueError("completions_per_prompt must be at least 2: an answer is compared with its siblings.")
         if min(self.steps, self.prompts_per_step, self.max_completion_tokens) < 1:
             raise ValueError("steps, prompts_per_step and max_completion_tokens must be at least 1.")
+        check_at_least(self, max_prompt_tokens=1, rank=1, checkpoint_steps=1, seed=0)
 
 
 def grpo(run: Run, config: Config) -> None:
     run.log(0, config.steps, stage="load")
     base_dir, parent_dir = Path(config.base_dir), Path(config.parent_dir) if config.parent_dir else None
     tokenizer = load_tokenizer(base_dir)
-    rows = read_rows(Path(config.snapshot_dir) / "prompts_train.jsonl", keys=("prompt",))
+    rows = read_rows(Path(config.snapshot_dir) / "prompts_train.jsonl", keys=("prompt",), check=check_prompt)
     taken = rows_it_takes(tokenizer, rows)
     prompts = [row["prompt"] for row in taken if _fits(tokenizer, row["prompt"], config.max_prompt_tokens)]
     if not prompts:

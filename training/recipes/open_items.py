@@ -10,6 +10,7 @@ from typing import Any
 from training.recipes.conversations import read_rows
 from training.recipes.features import Answer
 from training.recipes.reward import RewardModel
+from training.recipes.row_checks import check_open_item
 from training.recipes.run import RecipeError, write_atomically
 from training.recipes.selection import Belief, choose
 
@@ -49,7 +50,7 @@ def put_in_order(
     """
     if model.covariance is None:
         raise RecipeError("This reward model does not know how sure it is; train it again.")
-    rows = read_rows(items, keys=KEYS)
+    rows = read_rows(items, keys=KEYS, check=check_open_item)
     known, refused = _read_in_time(model, rows, ordering.seconds_to_read)
     figures = {"open_items": float(len(rows)), "items_in_order": float(len(known)), "items_refused": float(refused)}
     if not known:

@@ -31,8 +31,10 @@ from training.recipes.reward import Basis, Reader, RewardModel
 from training.recipes.reward_measures import calibrate, measure
 from training.recipes.reward_targets import check_tells_apart
 from training.recipes.reward_trainer import TrainSettings
+from training.recipes.row_checks import check_apart
 from training.recipes.run import Run, main, replace_directory
 from training.recipes.selection import DEFAULT
+from training.recipes.settings_checks import check_at_least, check_axis_weights
 from training.recipes.targets import Strength
 from training.recipes.trained_body import try_trained_body
 from training.recipes.votes import OVERALL, Votes, texts_of
@@ -58,10 +60,15 @@ class Config:
     seed: int = 0  # of the order
     seconds_to_read: float = 20.0  # for open items' answers that nobody has read yet
 
+    def __post_init__(self) -> None:
+        check_at_least(self, epochs=1, batch=1, seed=0, seconds_to_read=0)
+        check_axis_weights(self.axis_weights)
+
 
 def reward_model(run: Run, config: Config) -> None:
     base_dir, snapshot = Path(config.base_dir), Path(config.snapshot_dir)
     train, held_out = Votes.from_snapshot(snapshot, "train"), as_pairs(Votes.from_snapshot(snapshot, "held_out"))
+    check_apart((prompt for prompt, _ in train.answers), (prompt for prompt, _ in held_out.answers))
     reader = FeatureReader(base_dir, Path(config.feature_dir) if config.feature_dir else run.checkpoints)
     (train, held_out), refused = without_refused(reader, train, held_out)
     check_tells_apart(train)

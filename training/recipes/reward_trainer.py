@@ -37,7 +37,9 @@ from training.recipes.reward import RewardModel
 from training.recipes.reward_data import TokenizedAnswers
 from training.recipes.reward_scorer import BodyShape, Method, Scorer, save_scorer, score_answers, tokenize_for
 from training.recipes.reward_targets import check_tells_apart
+from training.recipes.row_checks import check_apart
 from training.recipes.run import Run, main, replace_directory
+from training.recipes.settings_checks import check_at_least, check_axis_weights
 from training.recipes.sft import learning_rate_factor
 from training.recipes.targets import Strength
 from training.recipes.training_state import SHARDED, TrainingState
@@ -74,6 +76,8 @@ class Config(TrainSettings):
     def __post_init__(self) -> None:
         if not self.base_dir or not self.snapshot_dir:
             raise ValueError("Missing settings: base_dir and snapshot_dir.")
+        check_at_least(self, epochs=1, batch_pairs=1, row_tokens=1, checkpoint_steps=1, rank=1, seed=0)
+        check_axis_weights(self.axis_weights)
 
 
 def reward_trainer(run: Run, config: Config) -> None:
@@ -89,6 +93,7 @@ def reward_trainer(run: Run, config: Config) -> None:
     )
     settings = TrainSettings(**{f.name: getattr(config, f.name) for f in dataclasses.fields(TrainSettings)})
     train, held_out = Votes.from_snapshot(snapshot, "train"), Votes.from_snapshot(snapshot, "held_out")
+    check_apart((prompt for prompt, _ in train.answers), (prompt for prompt, _ in held_out.answers))
     digest = base_sha256(base_dir, config.base_sha256)
     body = train_body(run, base_dir, train, held_out, shape=shape, settings=settings, start=start, base_sha256=digest)
     if body.leads:

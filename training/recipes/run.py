@@ -180,7 +180,8 @@ def _fits(value: Any, hint: Any) -> bool:
     if alternatives := typing.get_args(hint):
         return any(_fits(value, alternative) for alternative in alternatives)
     if hint is float:
-        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        # Not by math.isfinite, which raises on a whole number of 400 digits.
+        return isinstance(value, int | float) and not isinstance(value, bool) and -1e308 <= value <= 1e308
     if hint is int:
         return isinstance(value, int) and not isinstance(value, bool)
     if hint is type(None):

@@ -21,7 +21,9 @@ from training.recipes.conversations import prompt_tokens, read_rows, response_to
 from training.recipes.losses import head_log_probabilities
 from training.recipes.policies import base_sha256, device, export_adapter, load_policy, load_tokenizer, with_new_adapter
 from training.recipes.readable import rows_it_takes
+from training.recipes.row_checks import check_demonstration
 from training.recipes.run import RecipeError, Run, main
+from training.recipes.settings_checks import check_at_least
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,10 @@ class Config:
     checkpoint_steps: int = 20
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        least = {"epochs": 1, "batch_size": 1, "rank": 1, "max_prompt_tokens": 1, "max_response_tokens": 1}
+        check_at_least(self, **least, checkpoint_steps=1, seed=0)
+
 
 @dataclass(frozen=True)
 class Example:
@@ -50,7 +56,7 @@ def sft(run: Run, config: Config) -> None:
     run.log(0, 1, stage="load")
     base_dir, parent_dir = Path(config.base_dir), Path(config.parent_dir) if config.parent_dir else None
     tokenizer = load_tokenizer(base_dir)
-    written = read_rows(Path(config.demonstrations), keys=("prompt", "response"))
+    written = read_rows(Path(config.demonstrations), keys=("prompt", "response"), check=check_demonstration)
     rows = rows_it_takes(tokenizer, written)
     examples = [
         Example(

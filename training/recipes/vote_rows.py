@@ -21,6 +21,8 @@ OUTCOMES = {"a": (1.0, 0.0), "b": (0.0, 0.0), "tie": (0.0, 1.0), "both_bad": (0.
 CHANCE, PERSON, ACTIVE_POLICY, CONTRADICTION = "chance", "person", "active_policy", "contradiction"
 _ACTIVE_BEFORE = {"soft4", "d_optimal", "v_optimal", "bald", "uncertainty"}
 PAIR_KEYS = ("prompt_id", "prompt", "response_a", "response_b", "choice")
+RATING_KEYS = ("prompt_id", "prompt", "responses", "levels")
+RANKING_KEYS = ("prompt_id", "prompt", "responses", "ranks")
 PAIR_ARRAYS = ("first_P", "second_P", "win_P", "tie_P", "strength_P", "weight_P", "axis_P", "annotator_P")
 ANCHOR_ARRAYS = ("anchor_Q", "level_Q", "anchor_weight_Q", "anchor_axis_Q", "anchor_annotator_Q", "is_rating_Q")
 

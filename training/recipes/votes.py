@@ -16,11 +16,14 @@ from numpy.typing import NDArray
 
 from training.recipes.conversations import read_rows
 from training.recipes.intervals import Floats
+from training.recipes.row_checks import check_pair, check_ranking, check_rating
 from training.recipes.vote_rows import (
     ANCHOR_ARRAYS,
     OVERALL,
     PAIR_ARRAYS,
     PAIR_KEYS,
+    RANKING_KEYS,
+    RATING_KEYS,
     Answer,
     Ranking,
     collect,
@@ -65,14 +68,12 @@ class Votes:
         Raises:
             RecipeError: no such snapshot, or a row that cannot be read.
         """
-        pairs = read_rows(directory / f"{part}.jsonl", keys=PAIR_KEYS)
+        pairs = read_rows(directory / f"{part}.jsonl", keys=PAIR_KEYS, check=check_pair)
         ratings, rankings = directory / f"ratings_{part}.jsonl", directory / f"rankings_{part}.jsonl"
         return cls.from_rows(
             pairs,
-            ratings=read_rows(ratings, keys=("prompt_id", "prompt", "responses", "levels")) if ratings.exists() else (),
-            rankings=read_rows(rankings, keys=("prompt_id", "prompt", "responses", "ranks"))
-            if rankings.exists()
-            else None,
+            ratings=read_rows(ratings, keys=RATING_KEYS, check=check_rating) if ratings.exists() else (),
+            rankings=read_rows(rankings, keys=RANKING_KEYS, check=check_ranking) if rankings.exists() else None,
         )
 
     @classmethod
