@@ -75,5 +75,18 @@ def test_accuracy_on_pairs_of_equal_length_counts_those_alone():
     assert [(e["metric"], e["value"], e["n"]) for e in found] == [("length_matched_accuracy", 1.0, 20)]
 
 
+def test_what_a_reward_model_chose_is_measured_on_only_for_lack_of_others():
+    rows = [
+        {"prompt_id": n, "prompt": PROMPT, "response_a": f"{n:03}a", "response_b": f"{n:03}b", "choice": "ab"[n % 2]}
+        | {"chosen_by": "contradiction" if n == 1 else "active_policy" if n % 2 else "chance"}
+        for n in range(40)
+    ]
+    (mixed,) = report_bias(ByRule(lambda text: text.endswith("a")), Votes.from_rows(rows))
+    assert (mixed["value"], mixed["n"], mixed["detail"]) == (1.0, 20, {"longer_by_at_most": "10%"})
+    (alone,) = report_bias(ByRule(lambda text: text.endswith("a")), Votes.from_rows(rows[1::2]))
+    assert (alone["value"], alone["n"]) == (0.0, 20)
+    assert alone["detail"]["chosen"] == "by a reward model, for lack of others"
+
+
 def test_of_a_handful_of_pairs_nothing_is_said():
     assert report_bias(ByRule(len), votes().take(range(5))) == []

@@ -14,6 +14,7 @@ import numpy as np
 from training.recipes.intervals import Floats, evaluation, mean_interval, resampled_sums
 from training.recipes.projection import log_lengths
 from training.recipes.reward import RewardModel
+from training.recipes.reward_measures import how_chosen, passive
 from training.recipes.votes import OVERALL, Answer, Votes, texts_of
 
 MATCHED = 1.1  # the longer answer's characters over the shorter's, at most
@@ -46,9 +47,10 @@ def traits(answers: list[Answer]) -> dict[str, Floats]:
 def report_bias(model: RewardModel, votes: Votes) -> list[dict[str, Any]]:
     """An Evaluation a trait, one of all together, and the accuracy on pairs of equal length; of decided pairs.
 
-    A trait in which no two answers of a pair differ explains nothing and is left out.
+    Of pairs that no reward model chose, as all that is measured. A trait in which no two answers of a pair differ
+    explains nothing and is left out.
     """
-    decided = votes.on_axis(OVERALL).decided()
+    decided = passive(votes.on_axis(OVERALL)).decided()
     if len(decided) < LEAST_PAIRS:
         return []
     score_A = model.score(decided.answers)
@@ -69,7 +71,7 @@ def report_bias(model: RewardModel, votes: Votes) -> list[dict[str, Any]]:
     if matched_P.sum() >= LEAST_PAIRS:
         right = 0.5 + 0.5 * np.sign(delta_P[matched_P]) * np.sign(said_P[matched_P])
         interval = mean_interval(right, [p for p, kept in zip(prompts, matched_P, strict=True) if kept])
-        about = {"longer_by_at_most": f"{MATCHED - 1:.0%}"}
+        about = {"longer_by_at_most": f"{MATCHED - 1:.0%}"} | how_chosen(decided)
         entries.append(evaluation("length_matched_accuracy", float(right.mean()), interval, len(right), about))
     return entries
 

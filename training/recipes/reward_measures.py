@@ -37,6 +37,12 @@ def passive(votes: Votes) -> Votes:
     return kept if len(kept.decided()) else votes
 
 
+def how_chosen(votes: Votes) -> dict[str, Any]:
+    """For the detail of what is measured on them: a warning where `passive` found nothing better."""
+    chosen = CHOSEN_BY_MODEL & set(votes.chosen_by_P)
+    return {"chosen": "by a reward model, for lack of others"} if chosen else {}
+
+
 def measure(model: RewardModel, train: Votes, held_out: Votes) -> list[dict[str, Any]]:
     """Accuracy, and calibration over all and by slice; nothing without held-out votes that prefer one answer.
 
@@ -61,9 +67,7 @@ def measure_accuracy(model: RewardModel, train: Votes, held_out: Votes) -> list[
     ids, n = decided.prompt_ids_P.tolist(), len(decided)
     over = cluster_mean_interval(right - baseline, ids)
     rule = "the longer answer" if longer_wins > 0 else "the shorter answer"
-    chosen = {"of": "held-out votes with a preference"} | (
-        {"chosen": "by a reward model, for lack of others"} if CHOSEN_BY_MODEL & set(votes.chosen_by_P) else {}
-    )
+    chosen = {"of": "held-out votes with a preference"} | how_chosen(decided)
     return [
         evaluation("reward_model_accuracy", float(right.mean()), mean_interval(right, ids), n, chosen),
         evaluation("length_baseline", float(baseline.mean()), mean_interval(baseline, ids), n, {"prefers": rule}),
