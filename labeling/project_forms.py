@@ -6,7 +6,7 @@ from django import forms
 
 from labeling.kinds import all_kinds
 from labeling.models import Project
-from labeling.selection import policies
+from labeling.selection import FOR_NEW_PROJECTS, policies
 
 
 def _number(label: str, low: int, high: int | None, help_text: str, **more: Any) -> forms.IntegerField:
@@ -83,7 +83,14 @@ class ProjectForm(SetupForm):
         initial=0,
         required=False,
     )
-    selection_policy = forms.ChoiceField(label="Order of items", choices=_policies, initial="random")
+    selection_policy = forms.ChoiceField(
+        label="Order of items",
+        choices=_policies,
+        initial=FOR_NEW_PROJECTS,
+        help_text="A new project begins with what saved most labels in our trials: in random order it took 1.7 times "
+        "as many to learn as much. Until there are a base model and 20 judgements the order is random, and for a share "
+        "of the items it stays so.",
+    )
     requires = TagsField(
         label="What annotators must have",
         required=False,

@@ -18,7 +18,7 @@ from training.services import create_run, register_engine_model, start_sampling
 
 
 def read_content() -> dict[str, Any]:
-    """project.json of the content directory: name, purpose, overlap, retrain_after, max_tokens."""
+    """project.json of the content directory: name, purpose, overlap, retrain_after, max_tokens, other `settings`."""
     content: dict[str, Any] = json.loads((Path(settings.DEMO_DIR) / "project.json").read_text())
     return content
 
@@ -37,6 +37,7 @@ def seed_project(known: dict[str, Any], manager: Membership) -> Project:
             guidelines=(Path(settings.DEMO_DIR) / "guidelines.md").read_text(),
             overlap=content["overlap"],
             retrain_after=content["retrain_after"],
+            **content.get("settings", {}),
         )
     if not project.prompts.exists():
         with (Path(settings.DEMO_DIR) / "prompts.ndjson").open("rb") as lines:

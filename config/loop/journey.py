@@ -98,7 +98,8 @@ class Journey:
             if self.plan.config:
                 self._start_refresh(self.plan.config)
             chain = ("reward_model", "grpo", "evaluate")
-            runs = self._wait_for_runs(lambda run: run["recipe"] in chain, count=3)
+            # Refits of the reward model by itself may come in between.
+            runs = self._wait_for_runs(lambda run: run["recipe"] in chain and run["chain_id"], count=3)
             parts = [f"{run['recipe']} {run['seconds']:.0f} s" for run in runs]
             row.did = f"started {'by hand' if self.plan.config else 'by itself'} ({runs[0]['why']}): " + ", ".join(
                 parts

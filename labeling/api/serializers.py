@@ -10,6 +10,7 @@ from labeling.kinds import NAMES, kind_of
 from labeling.kinds.design import design_of
 from labeling.kinds.kind import LABELS
 from labeling.models import Assignment, Project, Snapshot, StrengthForm
+from labeling.selection import FOR_NEW_PROJECTS
 
 MOMENT = serializers.DateTimeField()
 
@@ -28,7 +29,9 @@ class ProjectChangesSerializer(StrictSerializer):
     overlap = serializers.IntegerField(min_value=1, max_value=20, required=False)
     lease_minutes = serializers.IntegerField(min_value=1, max_value=1440, required=False)
     held_out_percent = serializers.IntegerField(min_value=5, max_value=50, required=False)
-    selection_policy = serializers.CharField(max_length=20, required=False)
+    selection_policy = serializers.CharField(
+        max_length=20, required=False, help_text=f"Of a new project {FOR_NEW_PROJECTS}, unless it says otherwise."
+    )
     retrain_after = serializers.IntegerField(min_value=10, allow_null=True, required=False)
     refit_after = serializers.IntegerField(min_value=5, allow_null=True, required=False)
     train_body_after = serializers.IntegerField(min_value=0, max_value=2**31 - 1, required=False)

@@ -34,6 +34,9 @@ class Place:
     policy: str | None = None  # what really placed it, where that is another than the one that was asked
 
 
+# What a new project begins with: it saved most labels in the trials, and is at random until there is a reward model.
+FOR_NEW_PROJECTS = "v_optimal"
+
 # (candidates of one prompt, how many are wanted, chance) -> the chosen ones, at most so many.
 Choose = Callable[[Sequence[Candidate], int, Random], list[Place]]
 

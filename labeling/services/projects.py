@@ -15,7 +15,7 @@ from accounts.permissions import Permission, check_can
 from labeling.content import check_text
 from labeling.kinds.design import check_design
 from labeling.models import Project
-from labeling.selection import policies
+from labeling.selection import FOR_NEW_PROJECTS, policies
 from labeling.services.annotators import check_tags
 from labeling.services.axis_weights import axes_of, check_axis_weights
 from labeling.services.queue import restart_queue
@@ -42,7 +42,8 @@ def create_project(
     """Set up a labelling effort in the member's organisation.
 
     Args:
-        settings: those of CHANGEABLE; what is left out is as the model has it.
+        settings: those of CHANGEABLE; what is left out is as the model has it, but the order of items, which follows
+            the reward model.
 
     Raises:
         NotPermitted: the member may not set up projects.
@@ -52,7 +53,7 @@ def create_project(
     _check_known(settings)
     project = Project(
         organisation=by.organisation, name=name.strip(), purpose=purpose.strip(), guidelines=guidelines,
-        created_by=by.user, **settings,
+        created_by=by.user, **{"selection_policy": FOR_NEW_PROJECTS} | settings,
     )  # fmt: skip
     _check(project)
     project.slug = _free_slug(project)

@@ -74,6 +74,15 @@ def test_a_project_is_set_up_and_changed_by_form(client, alice):
     assert project.overlap == 3
 
 
+def test_a_new_project_follows_the_reward_model_and_its_form_says_why(client, alice):
+    client.force_login(alice.user)
+    page = client.get("/projects/new/blank/").content.decode()
+    assert '<option value="v_optimal" selected>' in page
+    assert "saved most labels in our trials" in page
+    assert services.create_project(by=alice, name="Said nothing").selection_policy == "v_optimal"
+    assert services.create_project(by=alice, name="Said so", selection_policy="random").selection_policy == "random"
+
+
 def test_a_wrong_setting_is_told_beside_its_field_and_what_was_typed_stays(client, alice):
     client.force_login(alice.user)
     answer = client.post("/projects/new/", {"name": "Recipes", "overlap": 99, "guidelines": "Be kind"})
