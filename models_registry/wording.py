@@ -53,6 +53,8 @@ _METRICS = {
 # Of slices and traits there are as many as a project has.
 _FAMILIES = {
     "calibration_error_by_": ("Calibration error, ", "points"),
+    "brier_by_": ("Brier score, ", ""),
+    "negative_log_likelihood_by_": ("Negative log-likelihood, ", ""),
     "score_explained_by_": ("Explained by ", "share"),
 }
 _FAMILY_MEANINGS = {"score_explained_by_": "share of its differences that goes along with this"}

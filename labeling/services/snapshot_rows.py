@@ -3,6 +3,7 @@
 Which judgements are in it is settled once, in one statement, so that all files are of the same moment.
 """
 
+import json
 from collections.abc import Iterator
 
 from django.db import connection
@@ -13,7 +14,7 @@ from labeling.kinds.design import design_of
 from labeling.models import Project
 from labeling.services.json_rows import stream_json
 from labeling.services.pairs import frozen_sql, kinds_with_own_rows, pairs_sql
-from labeling.services.pseudonyms import pseudonyms_of
+from labeling.services.pseudonyms import groups_of, pseudonyms_of
 
 PARTS = (("train", False), ("held_out", True))
 
@@ -30,11 +31,12 @@ FROM (
 JOIN labeling_item i ON i.id = said_of.item_id JOIN labeling_prompt p ON p.id = i.prompt_id
 """  # noqa: S608 - this house's own text
 _COMMON = """
-    'annotator', who.name, 'item_id', f.item_id, 'kind', f.kind, 'source', f.source, 'policy', f.policy,
+    'annotator', who.name, 'annotator_groups', who.groups::json,
+    'item_id', f.item_id, 'kind', f.kind, 'source', f.source, 'policy', f.policy,
     'propensity', f.propensity, 'chosen_by', f.chosen_by,
     'flags', (SELECT coalesce(json_agg(flag ->> 'name'), '[]'::json) FROM jsonb_array_elements(f.flags) flag)
 """
-_WHO = "JOIN unnest(%s::bigint[], %s::text[]) AS who(id, name) ON who.id = f.annotator_id"
+_WHO = "JOIN unnest(%s::bigint[], %s::text[], %s::text[]) AS who(id, name, groups) ON who.id = f.annotator_id"
 _PAIRS = f"""
 SELECT json_build_object(
     'judgement_ids', json_build_array(f.judgement_id), 'prompt_id', p.id, 'prompt', p.messages, 'response_a', a.text,
@@ -93,8 +95,9 @@ def file_names() -> list[str]:
 def files_of(project: Project) -> Iterator[tuple[str, Iterator[bytes]]]:
     """Each file's name and lines; to be read in turn."""
     people, names = pseudonyms_of(project)
+    who = [people, names, [json.dumps(groups) for groups in groups_of(project, people)]]
     for part, held_out in PARTS:
-        yield f"{part}.jsonl", stream_json(_PAIRS, [people, names, held_out])
+        yield f"{part}.jsonl", stream_json(_PAIRS, [*who, held_out])
         yield f"prompts_{part}.jsonl", stream_json(_PROMPTS, [project.pk, held_out])
         for kind in kinds_with_own_rows():
-            yield f"{kind}s_{part}.jsonl", stream_json(_OWN, [people, names, held_out, kind])
+            yield f"{kind}s_{part}.jsonl", stream_json(_OWN, [*who, held_out, kind])

@@ -24,7 +24,7 @@ from webhooks.kinds import EventKind
 from webhooks.services import emit_event
 
 # 2: rankings and ratings in files of their own; axes, flags, kind, source, policy and propensity in the rows of pairs.
-# 3: what an item was chosen by.
+# 3: what an item was chosen by, and the annotators' groups.
 SCHEMA_VERSION = 3
 FILTERS = {"retracted": False, "surplus": False}
 

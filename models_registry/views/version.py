@@ -13,6 +13,7 @@ from models_registry.forms import ReasonForm, StepForm
 from models_registry.models import ModelVersion, Stage
 from models_registry.services import gate_terms, predecessor_of, production_version, promote_version, take_back
 from models_registry.services.lookup import SERVABLE
+from models_registry.slices import split_slices
 from models_registry.steps_offered import form_class, steps_of
 from models_registry.without_gate import why_without_gate
 
@@ -35,6 +36,7 @@ def _page(
     serves = version.stage in (Stage.CANARY, Stage.PRODUCTION)
     production = production_version(version.project_id)
     evaluations = list(version.evaluations.select_related("against"))
+    whole, slices = split_slices(evaluations)
     may_promote = can(request.member, Permission.PROMOTE)
     context = {
         "tab": "versions",
@@ -44,7 +46,8 @@ def _page(
         "gate_is_open": bool(terms) and all(term["holds"] for term in terms),
         "without_gate": why_without_gate(version, production=production),
         "production": production,
-        "evaluations": evaluations,
+        "evaluations": whole,
+        "slices": slices,
         "evidence": evidence_of(evaluations),
         "history": version.promotions.select_related("by", "verdict"),
         "children": version.children.all()[:50],

@@ -4,8 +4,10 @@ import json
 
 import pytest
 
+from accounts.permissions import Role
 from labeling.models import Item, Response
-from labeling.services import freeze_snapshot, new_judgements_since_snapshot
+from labeling.services import freeze_snapshot, new_judgements_since_snapshot, set_tags
+from tests.cast import make_member
 from tests.labeling.test_kinds import AXES, ask, read_rows, say
 
 __all__ = ["ask"]  # a fixture
@@ -54,6 +56,28 @@ def test_what_was_said_of_single_axes_is_frozen_with_its_strength(ask, bob, proj
     (row,) = read_rows(freeze_snapshot(project=project, by=None))
     assert (row["choice"], row["strength"], row["axes"]) == ("a", 3, said)
     assert (row["policy"], row["propensity"]) == (Item.objects.get().policy, Item.objects.get().propensity)
+
+
+def test_a_row_has_the_groups_of_whoever_judged_but_none_of_which_there_is_one_alone(ask, alice, bob, project):
+    dora = make_member(project.organisation, "dora@example.org", Role.ANNOTATOR)
+    set_tags(member=bob, by=alice, tags=["language:de", "skill:python", "qualified:medicine"])
+    set_tags(member=dora, by=alice, tags=["language:de"])
+    # She has judged nothing here.
+    set_tags(member=alice, by=alice, tags=["skill:python"])
+    project.overlap = 2
+    project.save()
+    ask("rating", axes=AXES)
+    for member in (bob, dora):
+        say(project, member, scores={"quality": 3, "safe": 1, "facts": 2.5})
+    before = freeze_snapshot(project=project, by=None)
+    rows = own_rows(before, "ratings")
+    assert [row["annotator_groups"] for row in rows] == [["language:de"], ["language:de"]]
+    assert len({row["annotator"] for row in rows}) == 2
+    set_tags(member=dora, by=alice, tags=[])
+    after = freeze_snapshot(project=project, by=None)
+    assert after.content_hash != before.content_hash
+    assert [row["annotator_groups"] for row in own_rows(after, "ratings")] == [[], []]
+    assert [row["annotator_groups"] for row in own_rows(before, "ratings")] == [["language:de"], ["language:de"]]
 
 
 def own_rows(snapshot, kind):

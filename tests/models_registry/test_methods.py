@@ -1,5 +1,7 @@
 """Which of the two a reward model is: a head on the frozen base, or a trained body."""
 
+import re
+
 import pytest
 
 from accounts.errors import Invalid
@@ -66,3 +68,23 @@ def test_what_a_reward_model_is_measured_by_has_names_and_units(browser, models)
         "Trained body over fast path", "−1.0 points",
     ):  # fmt: skip
         assert words in page, words
+
+
+def test_the_page_has_a_row_a_slice_with_all_three_figures(browser, alice, models):  # noqa: F811
+    figures = {"calibration_error": 0.043, "brier": 0.212, "negative_log_likelihood": 0.613}
+    for measure, value in figures.items():
+        record_evaluation(
+            version=models[0], metric=f"{measure}_by_annotators_language_de", value=value, low=value - 0.02,
+            high=value + 0.02, n=80, detail={"slice": "annotators", "group": "language:de"},
+        )  # fmt: skip
+    record_evaluation(
+        version=models[0], metric="calibration_error_by_axis_true", value=0.1, low=0.05, high=0.2, n=30,
+        detail={"slice": "axis", "group": "true"},
+    )  # fmt: skip
+    record_evaluation(version=models[0], metric="reward_model_brier", value=0.21, low=0.2, high=0.22, n=90)
+    page = text_of(browser.get(f"/versions/{models[0].pk}/"))
+    words = " ".join(re.sub(r"<[^>]+>", " ", page).split())
+    assert "Annotators: language:de 80 4.3 points 2.3 to 6.3 points 0.212 0.192 to 0.232 0.613 0.593 to 0.633" in words
+    assert "Axis: true 30 10.0 points 5.0 to 20.0 points – –" in words
+    assert "Calibration error, annotators" not in words, "it stands in one table alone"
+    assert len(Api(alice).get(f"/versions/{models[0].pk}").json()["evaluations"]) == 5

@@ -96,21 +96,36 @@ def test_figures_and_intervals_are_those_of_the_plain_formulas():
 
 def test_a_slice_is_measured_where_there_is_enough_of_it():
     mean, win, tie, prompts = drawn(300)
-    groups = np.where(np.arange(300) < 150, "short", np.where(np.arange(300) < 290, "Very long & more", "few"))
-    groups[0] = ""
-    entries = slice_evaluations(expected_share(mean, mean * 0), win, prompts, {"length": groups.tolist()})
+    share = expected_share(mean, mean * 0)
+    groups = [("short",) if n < 150 else ("Very long & more",) if n < 290 else ("few",) for n in range(300)]
+    groups[0] = ()
+    entries = slice_evaluations(share, win, prompts, {"length": groups})
+    measures = ("brier", "calibration_error", "negative_log_likelihood")
     assert {e["metric"]: e["n"] for e in entries} == {
-        "calibration_error_by_length_very_long_more": 140,
-        "calibration_error_by_length_short": 149,
+        f"{measure}_by_length_{group}": n
+        for measure in measures
+        for group, n in (("very_long_more", 140), ("short", 149))
     }
     for entry in entries:
         assert entry["low"] <= entry["value"] <= entry["high"]
-        assert set(entry["detail"]) == {"slice", "group", "brier", "negative_log_likelihood", "accuracy"}
+        assert set(entry["detail"]) == {"slice", "group", "accuracy"}
+    own = measure_calibration(share[1:150], win[1:150], prompts[1:150].tolist())
+    assert {e["metric"]: e["value"] for e in entries if e["detail"]["group"] == "short"} == {
+        f"{measure}_by_length_short": own[measure]["value"] for measure in measures
+    }
+
+
+def test_a_vote_is_in_the_slice_of_every_group_of_whoever_gave_it():
+    mean, win, _, prompts = drawn(200)
+    groups = [("people", "language:de") if n % 2 else ("people",) for n in range(200)]
+    entries = slice_evaluations(expected_share(mean, mean * 0), win, prompts, {"annotators": groups})
+    found = {e["metric"]: e["n"] for e in entries if e["metric"].startswith("brier")}
+    assert found == {"brier_by_annotators_people": 200, "brier_by_annotators_language_de": 100}
 
 
 def test_slices_whose_names_begin_alike_are_told_apart():
     mean, win, _, prompts = drawn(200)
-    groups = ["x" * 80 + str(n % 2) for n in range(200)]
+    groups = [("x" * 80 + str(n % 2),) for n in range(200)]
     names = [e["metric"] for e in slice_evaluations(expected_share(mean, mean * 0), win, prompts, {"source": groups})]
-    assert len(set(names)) == 2
+    assert len(set(names)) == 6
     assert max(map(len, names)) <= 60

@@ -1,5 +1,6 @@
 """What a reward model says, and what it keeps when it is killed."""
 
+import dataclasses
 import json
 import shutil
 
@@ -11,9 +12,11 @@ from tests.recipes.conftest import metrics, wait_until, write_lines
 from training.recipes.conversations import read_rows
 from training.recipes.features import FeatureReader
 from training.recipes.reward import RewardModel
+from training.recipes.reward_measures import measure
 from training.recipes.reward_model import Config, reward_model
 from training.recipes.run import RecipeError, Run
 from training.recipes.tiny_model import make_tiny_model
+from training.recipes.votes import Votes
 
 PROMPT = [{"role": "user", "content": "What about tea?"}]
 
@@ -28,6 +31,24 @@ def test_it_learns_what_people_prefer_and_says_how_surely(reward_dir):
     assert measured["reward_model_calibration_error"]["value"] < 0.25
     for entry in measured.values():
         assert entry["low"] <= entry["value"] <= entry["high"]
+
+
+def test_probabilities_are_measured_by_annotators_groups_but_for_one_that_all_are_in(reward_dir, tiny, snapshot):
+    model = RewardModel.load(reward_dir / "model", tiny)
+    train, held_out = (Votes.from_snapshot(snapshot, part) for part in ("train", "held_out"))
+    three = dataclasses.replace(
+        held_out,
+        annotators=["anna", "bert", "carl"],
+        annotator_groups=[("language:de", "skill:chess"), ("language:de", "skill:chess"), ("skill:chess",)],
+        annotator_P=np.arange(len(held_out)) % 3,
+    )
+    found = {e["metric"]: e for e in measure(model, train, three)}
+    of_annotators = {name for name in found if "_by_annotators_" in name}
+    assert of_annotators == {
+        f"{measure}_by_annotators_language_de" for measure in ("calibration_error", "brier", "negative_log_likelihood")
+    }
+    assert found["brier_by_annotators_language_de"]["n"] == 24
+    assert found["brier_by_annotators_language_de"]["detail"]["group"] == "language:de"
 
 
 def test_it_says_how_accuracy_grew_with_the_votes(reward_dir):

@@ -128,3 +128,14 @@ def test_a_snapshot_that_names_the_policy_alone_is_read_as_one_that_says_what_ch
     assert Votes.from_rows([row(1, "x", "y", "a", kind="correction"), row(1, "x", "y", "a")]).chosen_by_P == [
         "person", "chance",
     ]  # fmt: skip
+
+
+def test_whoever_judged_has_their_groups_whichever_file_names_them_first():
+    rated = row(1, "x", "y", "a") | {"responses": ["x"], "levels": {"kind": 1.0}, "annotator": "carl"}
+    votes = Votes.from_rows(
+        [row(1, "x", "y", "a", annotator_groups=["language:de"]), row(2, "x", "y", "a", annotator="dan")],
+        ratings=[rated | {"annotator_groups": ["skill:python", "language:de"]}],
+    )
+    assert dict(zip(votes.annotators, votes.annotator_groups, strict=True)) == {
+        "anna": ("language:de",), "dan": (), "carl": ("skill:python", "language:de"),
+    }  # fmt: skip

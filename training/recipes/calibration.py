@@ -6,7 +6,7 @@ each fitted without the prompts on which they are measured.
 """
 
 import re
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from training.recipes.uncertainty import expected_share, verdicts
 
 BINS, DRAWS, FOLDS = 10, 1000, 5
 LEAST_VOTES, LEAST_PROMPTS = 20, 5  # of a slice that is reported
+SLICE_MEASURES = ("calibration_error", "brier", "negative_log_likelihood")
 _SPREAD_OF_LOG = 0.5  # prior of log T: a few dozen votes cannot tell a temperature of 1 from one of 1.5
 _LOG_TEMPERATURES = np.linspace(-2.5, 2.5, 51)
 _NAME_LENGTH = 60  # a metric's, in the registry
@@ -88,36 +89,40 @@ def measure_calibration(share_N: Floats, outcome_N: Floats, prompts_N: Sequence[
 
 
 def slice_evaluations(
-    share_N: Floats, outcome_N: Floats, prompts_N: np.ndarray, slices: Mapping[str, Sequence[str]]
+    share_N: Floats, outcome_N: Floats, prompts_N: np.ndarray, slices: Mapping[str, Sequence[Collection[str]]]
 ) -> list[dict[str, Any]]:
-    """One Evaluation a slice: its calibration error, the other figures in the detail.
+    """Three Evaluations a slice: calibration error, Brier score and negative log-likelihood; accuracy in the detail.
 
     Args:
-        slices: what the slice goes by ("length") and each row's group in it; rows of "" are in none. A group with
-            fewer than LEAST_VOTES votes or LEAST_PROMPTS prompts is left out: its interval would say nothing.
+        slices: what the slice goes by ("length") and each row's groups in it. A group with fewer than LEAST_VOTES
+            votes or LEAST_PROMPTS prompts is left out: its interval would say nothing.
     """
     entries: list[dict[str, Any]] = []
     names: set[str] = set()
     for by, groups_N in slices.items():
-        group_N = np.array(groups_N, dtype=object)
-        for group in sorted(set(groups_N) - {""}):
-            rows = group_N == group
+        for group in sorted({name for groups in groups_N for name in groups} - {""}):
+            rows = np.array([group in groups for groups in groups_N], dtype=bool)
             if rows.sum() < LEAST_VOTES or len(set(prompts_N[rows])) < LEAST_PROMPTS:
                 continue
             found = measure_calibration(share_N[rows], outcome_N[rows], prompts_N[rows].tolist())
-            error = found.pop("calibration_error")
-            metric = _metric(f"calibration_error_by_{by}_{group}", names)
-            detail = {"slice": by, "group": group} | found
-            entries.append(evaluation(metric, error["value"], (error["low"], error["high"]), int(rows.sum()), detail))
+            detail = {"slice": by, "group": group, "accuracy": found["accuracy"]}
+            name = _name_of_slice(f"{by}_{group}", names)
+            for measure in SLICE_MEASURES:
+                figure = found[measure]
+                interval = figure["low"], figure["high"]
+                entries.append(
+                    evaluation(f"{measure}_by_{name}", figure["value"], interval, int(rows.sum()), dict(detail))
+                )
     return entries
 
 
-def _metric(text: str, taken: set[str]) -> str:
-    name = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:_NAME_LENGTH]
+def _name_of_slice(text: str, taken: set[str]) -> str:
+    longest = _NAME_LENGTH - max(len(f"{measure}_by_") for measure in SLICE_MEASURES)
+    name = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:longest]
     for number in range(2, 1000):
         if name not in taken:
             break
-        name = f"{name[: _NAME_LENGTH - 4]}_{number}"
+        name = f"{name[: longest - 4]}_{number}"
     taken.add(name)
     return name
 

@@ -96,10 +96,7 @@ def _of_probabilities(model: RewardModel, votes: Votes) -> list[dict[str, Any]]:
         evaluation(metric, found[name]["value"], (found[name]["low"], found[name]["high"]), len(votes), about)
         for metric, name in names.items()
     ]
-    slices = {"length": _length_groups(votes), "source": votes.source_P, "annotators": _annotator_groups(votes)}
-    # A slice that holds everything says nothing new.
-    slices = {by: groups for by, groups in slices.items() if len(set(groups)) > 1}
-    return overall + slice_evaluations(share_P, votes.score_P, prompts, slices)
+    return overall + slice_evaluations(share_P, votes.score_P, prompts, _slices(votes))
 
 
 def _by_axis(model: RewardModel, held_out: Votes) -> list[dict[str, Any]]:
@@ -114,7 +111,7 @@ def _by_axis(model: RewardModel, held_out: Votes) -> list[dict[str, Any]]:
         shares.append(cross_fitted_shares(mean_P, np.zeros(len(votes)), votes.win_P, votes.tie_P, ids))
         outcomes.append(votes.score_P)
         prompts.append(ids)
-        names += [name] * len(votes)
+        names += [(name,)] * len(votes)
     if not names:
         return []
     return slice_evaluations(np.concatenate(shares), np.concatenate(outcomes), np.concatenate(prompts), {"axis": names})
@@ -139,6 +136,20 @@ def _right(margins: Floats, wins: Floats) -> Floats:
     return 0.5 + 0.5 * np.sign(margins) * np.sign(wins - 0.5)
 
 
+def _slices(votes: Votes) -> dict[str, list[tuple[str, ...]]]:
+    """By what slices go by, each vote's groups. A group that holds all the votes says nothing new, and is none."""
+    groups: dict[str, list[tuple[str, ...]]] = {
+        "length": [(name,) for name in _length_groups(votes)],
+        "source": [(name,) for name in votes.source_P],
+        "annotators": _annotator_groups(votes),
+    }
+    everywhere = {by: set(groups_P[0]).intersection(*groups_P) for by, groups_P in groups.items() if groups_P}
+    return {
+        by: [tuple(name for name in its if name not in everywhere[by]) for its in groups_P]
+        for by, groups_P in groups.items()
+    }
+
+
 def _length_groups(votes: Votes) -> list[str]:
     ratio_P = np.exp(np.abs(log_ratio(votes)))
     return [
@@ -146,6 +157,11 @@ def _length_groups(votes: Votes) -> list[str]:
     ]
 
 
-def _annotator_groups(votes: Votes) -> list[str]:
-    names = ["simulated" if name.startswith("simulated-") else "people" for name in votes.annotators]
-    return [names[a] if a >= 0 else "" for a in votes.annotator_P]
+def _annotator_groups(votes: Votes) -> list[tuple[str, ...]]:
+    """People or programs, and their tags."""
+    groups = votes.annotator_groups or [()] * len(votes.annotators)
+    of = [
+        ("simulated" if name.startswith("simulated-") else "people", *tags)
+        for name, tags in zip(votes.annotators, groups, strict=True)
+    ]
+    return [of[a] if a >= 0 else () for a in votes.annotator_P]

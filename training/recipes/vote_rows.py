@@ -60,6 +60,7 @@ class _Collector:
         self.texts: list[Answer] = []
         self.prompt_ids: list[int] = []
         self.axes, self.annotators = {"overall": OVERALL}, dict[str, int]()
+        self.groups: list[tuple[str, ...]] = []
         self.pairs: list[tuple[Any, ...]] = []
         self.anchors: list[tuple[Any, ...]] = []
         self.rankings: list[Ranking] = []
@@ -107,6 +108,7 @@ class _Collector:
             "prompt_ids_A": np.array(self.prompt_ids, np.int64),
             "axes": list(self.axes),
             "annotators": list(self.annotators) or [""],
+            "annotator_groups": self.groups or [()],
             "rankings": self.rankings,
         }
 
@@ -126,7 +128,11 @@ class _Collector:
         return self.axes.setdefault(name, len(self.axes))
 
     def _annotator(self, row: Mapping[str, Any]) -> int:
-        return self.annotators.setdefault(row.get("annotator") or "", len(self.annotators))
+        name, groups = row.get("annotator") or "", row.get("annotator_groups")
+        if name not in self.annotators:
+            self.annotators[name] = len(self.annotators)
+            self.groups.append(tuple(map(str, groups)) if isinstance(groups, list) else ())
+        return self.annotators[name]
 
 
 def chosen_by(row: Mapping[str, Any]) -> str:

@@ -53,6 +53,7 @@ class Votes:
     source_P: list[str] = field(default_factory=list)  # where its prompt came from
     axes: list[str] = field(default_factory=lambda: ["overall"])
     annotators: list[str] = field(default_factory=lambda: [""])
+    annotator_groups: list[tuple[str, ...]] = field(default_factory=list)  # of each of `annotators`, where told
     anchor_Q: Ints = _none(int)  # index into `answers`
     level_Q: Floats = _none()  # in [0, 1]: 0 as bad, 1 as good as the scale goes
     anchor_weight_Q: Floats = _none()
