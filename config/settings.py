@@ -190,6 +190,8 @@ SNAPSHOT_KEEP_HOURS = env_int("SNAPSHOT_KEEP_HOURS", 24)
 # How long a reward model stays loaded after it was asked for scores (0: not at all), and how much memory it may take.
 SCORING_WARM_SECONDS = env_int("SCORING_WARM_SECONDS", 300)
 SCORING_WARM_MB = env_int("SCORING_WARM_MB", 4096)
+# What starts recipes that train a body over several devices, such as `accelerate launch --config_file fsdp.yaml`.
+ACCORD_LAUNCH = env_str("ACCORD_LAUNCH", "")
 # A run whose trainer has not been heard of for so long is taken from it.
 RUN_HEARTBEAT_SECONDS = env_int("RUN_HEARTBEAT_SECONDS", 5)
 RUN_LOST_AFTER_SECONDS = env_int("RUN_LOST_AFTER_SECONDS", 30)

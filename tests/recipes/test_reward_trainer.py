@@ -1,16 +1,13 @@
 """Training the body: exact resume, the same loss as the naive loop, what is said and refused."""
 
 import json
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from tests.recipes.conftest import ROOT, metrics, wait_until
+from tests.recipes.conftest import metrics, wait_until
 from training.recipes.body_step import lesson_losses
 from training.recipes.conversations import read_rows
 from training.recipes.features import FeatureReader
@@ -200,25 +197,6 @@ def test_rows_for_scoring_hold_each_answer_once(tiny):
     for limit in (1, 60, 10**6):
         assert sorted(a for row in rows_of_answers(tokens, range(17), row_tokens=limit) for a in row) == list(range(17))
     assert len(rows_of_answers(tokens, range(17), row_tokens=10**6)) == 1
-
-
-@pytest.mark.long
-def test_two_processes_learn_what_one_does(tmp_path, tiny, snapshot):
-    """Under `accelerate launch`; they differ in the order of summing alone."""
-    config = SHORT | {"base_dir": str(tiny), "snapshot_dir": str(snapshot), "layers": 1, "precision": "float32"}
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore", "CUDA_VISIBLE_DEVICES": ""}
-    losses = []
-    for processes in (1, 2):
-        run = tmp_path / str(processes)
-        run.mkdir()
-        write_config = run / "config.json"
-        write_config.write_text(json.dumps(config))
-        launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_machines", "1"]
-        launch += ["--num_processes", str(processes), "--mixed_precision", "no", "--dynamo_backend", "no"]
-        launch += ["--main_process_port", "29531", "-m", "training.recipes.reward_trainer", str(run)]
-        subprocess.run(launch, cwd=ROOT, env=environment, check=True, capture_output=True, timeout=250)
-        losses.append([line["figures"]["loss"] for line in metrics(run) if "loss" in line["figures"]])
-    np.testing.assert_allclose(losses[0], losses[1], atol=1e-5)
 
 
 def test_a_missing_snapshot_is_said(tmp_path, tiny):

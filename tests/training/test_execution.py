@@ -237,3 +237,16 @@ def test_what_an_earlier_claim_left_running_is_ended_first_and_no_stranger(sft_r
     assert stranger.poll() is None
     stranger.kill()
     stranger.wait()
+
+
+@pytest.mark.parametrize(
+    ("config", "launched"), [({"method": "lora"}, True), ({"method": "features"}, False), ({"epochs": 1}, False)]
+)
+def test_what_trains_a_body_is_started_by_the_launcher_that_the_settings_name(config, launched, tmp_path, settings):
+    settings.ACCORD_LAUNCH = "python -c 'import sys; print(*sys.argv[1:])' launch --config_file fsdp.yaml"
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    process = start_recipe("no_such_recipe", tmp_path)
+    process.wait(60)
+    said = f"launch --config_file fsdp.yaml -m training.recipes.no_such_recipe {tmp_path}"
+    assert (said in (tmp_path / "log.txt").read_text()) == launched
+    assert (process.returncode == 0) == launched, "python itself knows no such recipe"

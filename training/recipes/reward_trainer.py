@@ -15,6 +15,7 @@ not. Several processes share each step's lessons; what they learn is what one wo
 """
 
 import dataclasses
+import os
 import shutil
 import time
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from accelerate import Accelerator
+from accelerate.utils import DistributedType
 from torch import Tensor
 
 from training.recipes.body_start import start_heads
@@ -42,8 +44,10 @@ from training.recipes.run import Run, main, replace_directory
 from training.recipes.settings_checks import check_at_least, check_axis_weights
 from training.recipes.sft import learning_rate_factor
 from training.recipes.targets import Strength
-from training.recipes.training_state import SHARDED, TrainingState
+from training.recipes.training_state import SHARDED, TrainingState, state_batch_to_deepspeed
 from training.recipes.votes import Votes
+
+MAX_NORM = 1.0  # of a step's gradient
 
 
 @dataclass(frozen=True)
@@ -164,7 +168,12 @@ def make_accelerator(base_dir: Path, shape: BodyShape, settings: TrainSettings) 
     """All weights are trained in float32 and multiplied in bfloat16; a frozen body is bfloat16 itself."""
     half = settings.precision == "auto" and reading_dtype(base_dir) == torch.bfloat16
     precision = "bf16" if half and shape.method == "full" else None  # None: as `accelerate launch` was told
-    return Accelerator(cpu=not torch.cuda.is_available(), mixed_precision=precision)
+    # Asked for processors, accelerate would forget that it was launched with DeepSpeed.
+    cpu = not torch.cuda.is_available() and os.environ.get("ACCELERATE_USE_DEEPSPEED") != "true"
+    accelerator = Accelerator(cpu=cpu, mixed_precision=precision)
+    if accelerator.distributed_type == DistributedType.DEEPSPEED:
+        state_batch_to_deepspeed(accelerator, pairs=settings.batch_pairs, clip=MAX_NORM)
+    return accelerator
 
 
 def _fresh(
@@ -172,9 +181,8 @@ def _fresh(
 ) -> Scorer:
     # What is spread over processes must be of one kind: float32, and bfloat16 products if the launcher says so.
     exact = settings.precision == "float32" or accelerator.distributed_type in SHARDED
-    scorer = Scorer.over(
-        base_dir, shape, shares=lessons.shares, seed=settings.seed, dtype=torch.float32 if exact else None
-    )
+    dtype = torch.float32 if exact else None
+    scorer = Scorer.over(base_dir, shape, shares=lessons.shares, seed=settings.seed, dtype=dtype)
     scorer.head.good_from_X.requires_grad_(bool(len(lessons.level_Q)))
     return scorer
 
@@ -206,7 +214,7 @@ def descend(
         loss = take_step(
             accelerator, model, lessons, tokens, rows, row_tokens=settings.row_tokens, tie_widths=tie_widths
         )
-        norm = accelerator.clip_grad_norm_(model.parameters(), 1.0)
+        norm = accelerator.clip_grad_norm_(model.parameters(), MAX_NORM)
         if accelerator.is_main_process:
             figures = {"loss": loss, "gradient_norm": float(norm) if norm is not None else 0.0}
             run.log(step, len(steps), figures | {"lessons_per_second": len(rows) / (time.monotonic() - started)})
@@ -214,7 +222,7 @@ def descend(
         if step % settings.checkpoint_steps == 0:
             state.save(step)
     weights = accelerator.get_state_dict(model)
-    return loss, {name: weight.detach().cpu() for name, weight in weights.items()}
+    return loss, {name: weight.detach().cpu() for name, weight in (weights or {}).items()}  # whole in the first alone
 
 
 def _identity(scorer: Scorer, lessons: Lessons, settings: TrainSettings) -> str:

@@ -42,10 +42,11 @@ class BadConfig(RecipeError):
 
 
 class Run:
-    """One run directory, open for writing."""
+    """One run directory, open for writing; where several processes share a run, only the first one writes."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
+        self.leads = os.environ.get("RANK", "0") == "0"  # set by torchrun and accelerate launch
         self.checkpoints = directory / "checkpoints"
         self.model = directory / "model"
         self.checkpoints.mkdir(parents=True, exist_ok=True)
@@ -69,6 +70,8 @@ class Run:
                 raise RecipeError(
                     f"{name} became {value} at step {step} of {total}; lower the learning rate or look for broken rows."
                 )
+        if not self.leads:
+            return
         line: dict[str, Any] = {"step": step, "total": total, "seconds": round(self.seconds, 3)}
         line["figures"] = dict(figures)
         if stage:
@@ -80,6 +83,8 @@ class Run:
 
     def rewind_metrics(self, *, to_step: int, stage: str | None = None) -> None:
         """Drop the lines of steps that a resumed run is about to do again."""
+        if not self.leads:
+            return
         kept = [line for line in self.read_metrics() if line.get("stage") != stage or line["step"] <= to_step]
         write_atomically(self._metrics, "".join(json.dumps(line) + "\n" for line in kept))
 
@@ -92,6 +97,8 @@ class Run:
         **more: Any,
     ) -> None:
         """Write result.json: from this moment on the run has succeeded."""
+        if not self.leads:
+            return
         result = {
             "artifacts": dict(artifacts),
             "figures": {"seconds": round(self.seconds, 3), **figures},
@@ -102,6 +109,8 @@ class Run:
 
     def write_settings(self, config: Any) -> None:
         """Say with what this run works: a default that changes later must not change what is known of it."""
+        if not self.leads:
+            return
         settings = {}
         for field in dataclasses.fields(config):
             settings[field.name] = {"value": getattr(config, field.name)}

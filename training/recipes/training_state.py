@@ -3,15 +3,32 @@ where FSDP or DeepSpeed spreads them.
 """
 
 import json
+import shutil
 from typing import Any
 
 from accelerate import Accelerator
 from accelerate.utils import DistributedType
+from transformers.integrations import unset_hf_deepspeed_config
 
 from training.recipes.checkpoint import Parameters, load_checkpoint, save_checkpoint
 from training.recipes.run import RecipeError, Run, replace_directory
 
 SHARDED = (DistributedType.FSDP, DistributedType.DEEPSPEED, DistributedType.MEGATRON_LM)
+
+
+def state_batch_to_deepspeed(accelerator: Accelerator, *, pairs: int, clip: float) -> None:
+    """Tell DeepSpeed what it otherwise reads off a data loader, which this loop has not, and to clip as the loop does.
+
+    It takes a step inside `accelerator.backward`: gradients are clipped there or not at all.
+    """
+    config = accelerator.state.deepspeed_plugin.deepspeed_config
+    if config.get("train_micro_batch_size_per_gpu", "auto") == "auto":
+        config["train_micro_batch_size_per_gpu"] = max(1, pairs // accelerator.num_processes)
+    config["gradient_accumulation_steps"] = 1
+    config["gradient_clipping"] = clip
+    config.setdefault("zero_optimization", {})["stage3_gather_16bit_weights_on_model_save"] = True
+    # Else its third stage would spread a model over the processes while one of them is still reading it.
+    unset_hf_deepspeed_config()
 
 
 class TrainingState:
@@ -48,7 +65,11 @@ class TrainingState:
     def save(self, step: int) -> None:
         if self.sharded:
             partial = self.path.with_suffix(".partial")
-            self.accelerator.save_state(str(partial))  # every process writes its part
+            if self.accelerator.is_main_process:
+                shutil.rmtree(partial, ignore_errors=True)
+            self.accelerator.wait_for_everyone()
+            self.accelerator.save_state(str(partial))
+            self.accelerator.wait_for_everyone()  # every process writes its part
             if self.accelerator.is_main_process:
                 (partial / "step.json").write_text(json.dumps({"step": step, "config": self.identity}))
                 replace_directory(partial, self.path)
