@@ -7,7 +7,7 @@ import pytest
 
 from accounts.tokens import create_token
 from labeling.models import Project, Snapshot
-from labeling.services import pause_project
+from labeling.services import create_project, pause_project
 from models_registry.models import ModelVersion, VersionKind
 from models_registry.services import register_version
 from tests.training.test_refit import judge_more
@@ -71,6 +71,16 @@ def test_a_project_that_says_nothing_waits_for_a_thousand_and_one_with_0_for_eve
     TrainingRun.objects.all().delete()
     Project.objects.update(train_body_after=0)
     assert start_due_body_runs() == []
+
+
+def test_projects_that_only_collect_labels_cost_a_look_at_all_of_them_together(
+    judged_project, alice, django_assert_num_queries
+):
+    for number in range(5):
+        create_project(by=alice, name=f"Labels {number}")
+    for start in (start_due_refits, start_due_body_runs):
+        with django_assert_num_queries(1):
+            assert start() == []
 
 
 def test_one_that_failed_is_not_tried_again_before_so_many_are_new(due, alice, bob):
@@ -201,6 +211,8 @@ def test_the_training_page_says_when_it_is_trained_next_and_why_not_now(due, ali
     judge_more(due, alice, bob, 2)
     assert "2 of 50 new judgements; at 50 it is trained by itself." in page()
     assert "+1.8 points (0.8 to 2.8): it took its place." in page()
+    version = ModelVersion.objects.get(run_id=run.pk)
+    assert f'<a href="/versions/{version.pk}/">{version.name}</a>, with a trained body' in page()
     Project.objects.update(train_body_after=0)
     assert "by the button alone" in page()
 

@@ -12,6 +12,7 @@ from labeling.models import Project
 from training import services
 from training.services.body_trials import last_trial
 from training.services.start_body_run import can_train_body, last_body_run, new_judgements_since_body_run
+from training.services.which_version import reward_model_of
 
 
 @require_POST
@@ -27,6 +28,7 @@ def body_context(project: Project) -> dict[str, Any]:
     """What the section needs."""
     why_not = can_train_body(project)[1]
     return {
+        "reward_model": reward_model_of(project.pk),
         "trial": last_trial(project),
         "last_body_run": last_body_run(project),
         "why_no_body": why_not,
