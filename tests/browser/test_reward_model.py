@@ -10,8 +10,10 @@ from playwright.sync_api import expect
 
 from labeling.models import Comparison, Item
 from labeling.services import lease_next, store_contradictions, submit_comparison
+from models_registry.services import record_evaluation
 from tests.browser.conftest import add_items
 from tests.browser.test_pages import CHECKS, WAYS
+from tests.models_registry.making import make_version
 from training.models import TrainingRun
 
 CURVE = [("random", 32, 0.6), ("random", 64, 0.64), ("active", 32, 0.64), ("active", 64, 0.7), ("active", 256, 0.74)]
@@ -73,3 +75,19 @@ def test_a_manager_asks_a_second_person_and_takes_it_back(open_page, measured, a
     page.get_by_role("button", name="Undo").click()
     expect(page.get_by_text("Undone: 1 item as before.")).to_be_visible()
     assert not Item.objects.open().exists()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_slices_of_a_version_are_readable_in_both_themes_and_on_a_telephone(open_page, items, alice, tmp_path, way):
+    version = make_version(alice, items.pk, tmp_path, kind="reward_model", method="features", name="Scorer v{number}")
+    values = {"calibration_error": 0.043, "brier": 0.212, "negative_log_likelihood": 0.613}
+    record_evaluation(version=version, metric="reward_model_accuracy", value=0.66, low=0.6, high=0.7, n=400)
+    for by, group in (("annotators", "qualified:medicine"), ("annotators", "people"), ("length", "very different")):
+        for measure, value in values.items():
+            record_evaluation(
+                version=version, metric=f"{measure}_by_{by}_{group.replace(' ', '_')}", value=value, low=value - 0.02,
+                high=value + 0.02, n=80, detail={"slice": by, "group": group},
+            )  # fmt: skip
+    page = open_page(alice, f"/versions/{version.pk}/", **WAYS[way])
+    expect(page.get_by_role("row").filter(has_text="Annotators: qualified:medicine")).to_contain_text("4.3 points")
+    assert page.evaluate(CHECKS) == []

@@ -2,6 +2,7 @@
 
 import pytest
 
+from labeling.models import Item
 from training.charts import draw_curves
 from training.models import TrainingRun
 from training.services.arms import Point, arms_of, read_curve, say_what_labels_bought
@@ -114,6 +115,27 @@ def test_the_project_says_how_much_is_missing_and_then_shows_the_curve(client, j
     assert "shaded: 95 % interval" in page
     assert f"/runs/{run.pk}/" in page
     assert arms_of(judged_project).missing == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("policy", "random", "active"),
+    [
+        ("in_order", None, 0),
+        ("manager", 0, 0),
+        ("feedback", 0, 0),
+        ("v_optimal", 0, None),
+        ("its_file_is_gone", 0, None),
+    ],
+)  # fmt: skip
+def test_what_a_person_chose_counts_for_neither_arm(client, judged_project, alice, policy, random, active):
+    judged_project.selection_policy = "v_optimal"
+    judged_project.save()
+    Item.objects.filter(project=judged_project).update(policy=policy)
+    client.force_login(alice.user)
+    page = client.get(f"/projects/{judged_project.pk}/runs/arms").content.decode()
+    for word, count in (("drawn at random", random), ("chosen by the reward model", active)):
+        assert (f"{count} of 17 judgements {word}" in page) == (count is not None), word
 
 
 @pytest.mark.django_db
