@@ -122,6 +122,10 @@ class Versions:
         Args:
             pairs: `{"prompt", "response_a", "response_b"}` each; lists: `{"prompt", "responses": […]}`. A prompt is
                 text or messages.
+        Returns:
+            In the same order: each answer with `mean` and `sd`, a pair with `probability_a`, and each answer of a list
+            with `share`, the votes that it is expected to get against the others; `cut` and `prompt_cut` where a text
+            is longer than what the model reads.
 
         Raises:
             AccordError: refused, "scoring_failed", or the time is up ("timeout").

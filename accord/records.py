@@ -179,8 +179,9 @@ class Run(Record):
 class Scores(Record):
     """What a reward model said, in the order in which it was asked.
 
-    pairs: `{"response_a": {"mean", "sd"}, "response_b", "difference", "difference_sd", "probability_a"}`;
-    lists: `{"responses": [{"mean", "sd"}]}`.
+    pairs: `{"response_a": {"mean", "sd", "cut"}, "response_b", "difference", "difference_sd", "probability_a",
+    "prompt_cut"}`; lists: `{"responses": [{"mean", "sd", "cut", "share"}], "prompt_cut"}`, the share of votes expected
+    against the list's others. What is cut is longer than what the model reads.
     """
 
     id: int

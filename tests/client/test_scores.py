@@ -12,10 +12,19 @@ from training.states import move_status
 pytestmark = pytest.mark.django_db(transaction=True)
 
 PAIR = {"prompt": "How long for an egg?", "response_a": "Three minutes.", "response_b": "Ask a hen."}
-SAID = {"mean": 0.5, "sd": 0.1}
+SAID = {"mean": 0.5, "sd": 0.1, "cut": False}
 SCORES = {
-    "pairs": [{"response_a": SAID, "response_b": SAID, "difference": 0.0, "difference_sd": 0.1, "probability_a": 0.5}],
-    "lists": [],
+    "pairs": [
+        {
+            "response_a": SAID,
+            "response_b": SAID,
+            "difference": 0.0,
+            "difference_sd": 0.1,
+            "probability_a": 0.5,
+            "prompt_cut": True,
+        }
+    ],
+    "lists": [{"responses": [SAID | {"share": 0.75}, SAID | {"share": 0.25}], "prompt_cut": True}],
 }
 
 
@@ -36,7 +45,7 @@ def test_scores_are_waited_for(connect, alice, scorer, answered):
     client = connect(alice)
     assert client.versions.read(scorer.pk).method == "features"
     scores = client.versions.score(scorer.pk, pairs=[PAIR])
-    assert (scores.version, scores.pairs) == (scorer.pk, SCORES["pairs"])
+    assert (scores.version, scores.pairs, scores.lists) == (scorer.pk, SCORES["pairs"], SCORES["lists"])
 
 
 def test_who_does_not_wait_is_told_so_and_refusals_are_errors(connect, alice, scorer):

@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 from training.recipes.features import FeatureReader
 from training.recipes.model_directory import fingerprint_base
 from training.recipes.reward import RewardModel
+from training.recipes.reward_trainer import TrainSettings
 from training.recipes.run import RecipeError, Run
 from training.recipes.tiny_model import make_tiny_model
 from training.recipes.trained_body import try_trained_body
@@ -27,7 +28,7 @@ def lora_dir(tiny, snapshot, tmp_path_factory):
     fast = RewardModel.fit(FeatureReader(tiny), train)[0]
     trial = try_trained_body(
         Run(directory), fast, lambda reader: RewardModel.fit(reader, train)[0], train, held_out,
-        method="lora", epochs=1, base_sha256="0" * 64, target=directory / "model",
+        settings=TrainSettings(epochs=1), method="lora", base_sha256="0" * 64, target=directory / "model",
     )  # fmt: skip
     trial.model.save(directory / "model", base_sha256="0" * 64)
     return directory

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from training.recipes.run import RecipeError, Run
@@ -25,10 +26,27 @@ def test_pairs_and_lists_come_back_in_order_and_agree(ask):
     pair = {"prompt": PROMPT, "response_a": texts[0], "response_b": texts[1]}
     result = ask({"pairs": [pair], "lists": [{"prompt": PROMPT, "responses": texts}]})
     (scored,), (listed,) = result["pairs"], result["lists"]
-    assert [scored["response_a"], scored["response_b"]] == listed["responses"][:2]
+    plain = [{name: answer[name] for name in ("mean", "sd", "cut")} for answer in listed["responses"]]
+    assert [scored["response_a"], scored["response_b"]] == plain[:2]
     assert scored["difference"] == pytest.approx(scored["response_a"]["mean"] - scored["response_b"]["mean"], abs=1e-5)
     assert all(answer["sd"] > 0 for answer in listed["responses"])
     assert result["figures"]["answers"] == 5
+
+
+def test_an_answers_share_is_the_mean_of_its_probabilities_against_the_others(ask):
+    texts = ["Boil the water.", "Yes.", "Perhaps it depends.", "Boil the water."]
+    pairs = [{"prompt": PROMPT, "response_a": a, "response_b": b} for a in texts for b in texts]
+    result = ask({"pairs": pairs, "lists": [{"prompt": PROMPT, "responses": texts}]})
+    against = np.array([pair["probability_a"] for pair in result["pairs"]]).reshape(4, 4)
+    shares = [answer["share"] for answer in result["lists"][0]["responses"]]
+    np.testing.assert_allclose(shares, (against.sum(1) - np.diag(against)) / 3, atol=2e-6)
+    assert sum(shares) == pytest.approx(2, abs=1e-5)
+    assert shares[0] == shares[3] != shares[1]
+
+
+def test_an_answer_that_is_alone_in_its_list_has_no_share(ask):
+    (listed,) = ask({"pairs": [], "lists": [{"prompt": PROMPT, "responses": ["Yes."]}]})["lists"]
+    assert listed["responses"][0]["share"] is None
 
 
 def test_a_swapped_pair_has_the_opposite_difference_and_the_rest_of_the_probability(ask):

@@ -60,8 +60,11 @@ def test_pairs_and_lists_are_scored_while_the_call_waits(scorer, alice, worker):
     assert (first["probability_a"] > 0.5) == (first["difference"] > 0)
     assert first["response_a"]["sd"] > 0
     (listed,) = told["lists"]
+    shares = [answer.pop("share") for answer in listed["responses"]]
+    assert sum(shares) == pytest.approx(1.5, abs=1e-5)
     assert listed["responses"][:2] == [first["response_a"], first["response_b"]]
     assert len(listed["responses"]) == 3
+    assert not any([listed["prompt_cut"], first["prompt_cut"], *(answer["cut"] for answer in listed["responses"])])
     job = ScoringJob.objects.get()
     assert job.request == {}, "what was sent is not kept"
     assert not job.directory.exists()
@@ -77,7 +80,8 @@ def test_a_call_that_does_not_wait_is_told_where_to_look(shell, alice):
     assert address == f"/api/v1/versions/{shell.pk}/score/{answer.json()['id']}"
     assert answer.headers["Retry-After"] == "2"
     assert api.get(address.removeprefix("/api/v1")).status_code == 202
-    scores = {"pairs": [], "lists": [{"responses": [{"mean": 0.5, "sd": 0.1}]}]}
+    scored = {"mean": 0.5, "sd": 0.1, "cut": True, "share": None}
+    scores = {"pairs": [], "lists": [{"responses": [scored], "prompt_cut": False}]}
     ScoringJob.objects.update(status="succeeded", result=scores, finished_at=now())
     answer = api.get(address.removeprefix("/api/v1"))
     assert (answer.status_code, answer.json()["lists"]) == (200, scores["lists"])

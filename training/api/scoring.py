@@ -21,6 +21,7 @@ from training.models import RunStatus, ScoringJob
 from training.services.start_scoring import MAX_ANSWERS, MAX_WAIT_SECONDS
 
 RETRY_SECONDS = 2
+PROMPT_CUT = "The prompt is longer than what the model reads: its beginning is not read."
 
 
 class PairToScoreSerializer(StrictSerializer):
@@ -45,6 +46,15 @@ class ScoreRequestSerializer(StrictSerializer):
 class AnswerScoreSerializer(serializers.Serializer[Any]):
     mean = serializers.FloatField(help_text="0 on average and 1 in deviation over what the model learnt from.")
     sd = serializers.FloatField(help_text="How little the model knows of this answer.")
+    cut = serializers.BooleanField(default=False, help_text="It is longer than what the model reads: its end is not.")
+
+
+class ListedAnswerScoreSerializer(AnswerScoreSerializer):
+    share = serializers.FloatField(
+        allow_null=True,
+        help_text="Calibrated: the share of votes for it against the list's others, a tie half for each; their mean is "
+        "a half. Null for one that is alone.",
+    )
 
 
 class PairScoreSerializer(serializers.Serializer[Any]):
@@ -53,10 +63,12 @@ class PairScoreSerializer(serializers.Serializer[Any]):
     difference = serializers.FloatField()
     difference_sd = serializers.FloatField()
     probability_a = serializers.FloatField(help_text="Calibrated: the share of votes for it, a tie half for each.")
+    prompt_cut = serializers.BooleanField(default=False, help_text=PROMPT_CUT)
 
 
 class ListScoreSerializer(serializers.Serializer[Any]):
-    responses = AnswerScoreSerializer(many=True)
+    responses = ListedAnswerScoreSerializer(many=True)
+    prompt_cut = serializers.BooleanField(default=False, help_text=PROMPT_CUT)
 
 
 class ScoringJobSerializer(serializers.ModelSerializer[ScoringJob]):

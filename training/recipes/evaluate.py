@@ -83,6 +83,8 @@ def evaluate(run: Run, config: Config) -> None:
     reader = FeatureReader(base_dir, Path(config.feature_dir) if config.feature_dir else run.checkpoints / "features")
     (held_out,), _ = without_refused(reader, Votes.from_snapshot(snapshot, "held_out").on_axis(OVERALL))
     trained = RewardModel.load(Path(config.reward_model_dir), reader) if config.reward_model_dir else None
+    if trained is not None and isinstance(trained.reader, FeatureReader):
+        reader = trained.reader  # which reads as much as was trained on
     judge = choose_judge(config, reader, held_out, trained)
     run.log(1, 3, stage="judge")
     # Every answer of one side against every answer of the other: more pairs, less noise, no more writing.

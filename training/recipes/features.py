@@ -42,7 +42,8 @@ Answer = tuple[Messages, str]  # a prompt and a response to it
 TokenPair = tuple[list[int], list[int]]  # prompt and response
 Floats32 = np.ndarray[tuple[int, int], np.dtype[np.float32]]
 
-PROMPT_TOKENS, RESPONSE_TOKENS = 256, 256
+PROMPT_TOKENS, RESPONSE_TOKENS = 256, 256  # what is read, unless a recipe is told otherwise
+PROMPT_CUT, RESPONSE_CUT = 1, 2
 BATCH_TOKENS = 1024  # larger batches leave the processor cache and are slower
 # Of the body's layers. Gemma 3 270M on 800 HH helpful pairs, cross-validated: 67.8 % from the middle, 65.2 % from
 # the top; and the layers that are left out cost nothing.
@@ -51,25 +52,42 @@ POOL: Pool = "mean_last"
 
 
 class FeatureReader:
-    """Pooled hidden states of answers under one base model, kept in `cache_dir` (safetensors, named by content)."""
+    """Pooled hidden states of answers under one base model, kept in `cache_dir` (safetensors, named by content).
+
+    Of a prompt the last `prompt_tokens` are read, of an answer the first `response_tokens`.
+    """
 
     pool = POOL
 
-    def __init__(self, base_dir: Path, cache_dir: Path | None = None) -> None:
+    def __init__(
+        self,
+        base_dir: Path,
+        cache_dir: Path | None = None,
+        *,
+        prompt_tokens: int = PROMPT_TOKENS,
+        response_tokens: int = RESPONSE_TOKENS,
+    ) -> None:
         if not base_dir.is_dir():
             raise RecipeError(f"There is no base model in {base_dir}; run prepare_base first.")
         check_model_directory(base_dir)
-        self.base_dir = base_dir
+        self.base_dir, self._cache_dir = base_dir, cache_dir
+        self.prompt_tokens, self.response_tokens = prompt_tokens, response_tokens
         self._loaded_body: Any = None
         os.environ["HF_HUB_OFFLINE"] = "1"
         config = AutoConfig.from_pretrained(base_dir).get_text_config()
         self.layers = max(1, math.ceil(config.num_hidden_layers * LAYER_SHARE))
         self.feature_size: int = 2 * config.hidden_size
+        most = getattr(config, "max_position_embeddings", None)
+        if most and prompt_tokens + response_tokens > most:
+            raise RecipeError(
+                f"{prompt_tokens} tokens of a prompt and {response_tokens} of an answer are more than this base model "
+                f"reads; together they must be {most} at most."
+            )
         self._cut: dict[str, int] = {}
         self._known: dict[str, np.ndarray] = {}
         self._store: FeatureStore | None = None
         if cache_dir is not None:
-            what = (hash_directory(base_dir)[:16], self.layers, PROMPT_TOKENS, RESPONSE_TOKENS, POOL)
+            what = (hash_directory(base_dir)[:16], self.layers, prompt_tokens, response_tokens, POOL)
             self._store = FeatureStore(cache_dir / "-".join(map(str, what)))
 
     def read(self, answers: Sequence[Answer], *, progress: Callable[[int, int, float], None] | None = None) -> Floats32:
@@ -121,6 +139,14 @@ class FeatureReader:
         key = _key(answer)
         return key in self._known or (self._store is not None and key in self._store)
 
+    def with_limits(self, prompt_tokens: int, response_tokens: int) -> "FeatureReader":
+        """One that reads so much, with the same cache."""
+        if (prompt_tokens, response_tokens) == (self.prompt_tokens, self.response_tokens):
+            return self
+        return FeatureReader(
+            self.base_dir, self._cache_dir, prompt_tokens=prompt_tokens, response_tokens=response_tokens
+        )
+
     def takes(self, prompt: Messages) -> bool:
         """Whether the base model's chat template takes such a conversation."""
         return template_takes(self._tokenizer, prompt)
@@ -130,8 +156,8 @@ class FeatureReader:
         """Loaded when there is a text to read, as the body is: with 262,144 words it takes seconds."""
         return load_tokenizer(self.base_dir)
 
-    def count_cut(self, answers: Sequence[Answer]) -> dict[str, int]:
-        """How many texts are longer than what is read of them: a prompt loses its beginning, an answer its end."""
+    def cuts(self, answers: Sequence[Answer]) -> list[int]:
+        """What of each is longer than what is read of it: PROMPT_CUT, RESPONSE_CUT, their sum, or 0."""
         keys = [_key(answer) for answer in answers]
         for key, answer in zip(keys, answers, strict=True):
             noted = self._store.note(key) if self._store and key not in self._cut else None
@@ -139,15 +165,21 @@ class FeatureReader:
                 self._cut[key] = noted
             elif key not in self._cut:
                 self._tokenize(key, answer)
-        prompts = {json.dumps(prompt) for key, (prompt, _) in zip(keys, answers, strict=True) if self._cut[key] & 1}
-        return {"prompts_cut": len(prompts), "answers_cut": sum(self._cut[key] >= 2 for key in keys)}
+        return [self._cut[key] for key in keys]
+
+    def count_cut(self, answers: Sequence[Answer]) -> dict[str, int]:
+        """How many texts are longer than what is read of them: a prompt loses its beginning, an answer its end."""
+        cuts = self.cuts(answers)
+        prompts = {json.dumps(prompt) for (prompt, _), cut in zip(answers, cuts, strict=True) if cut & PROMPT_CUT}
+        return {"prompts_cut": len(prompts), "answers_cut": sum(cut >= RESPONSE_CUT for cut in cuts)}
 
     def _tokenize(self, key: str, answer: Answer) -> tuple[list[int], list[int]]:
-        """Prompt and response as they are read; and notes whether the prompt (1) or the response (2) was longer."""
-        prompt = prompt_tokens(self._tokenizer, answer[0], limit=PROMPT_TOKENS + 1)
-        response = response_tokens(self._tokenizer, answer[1], limit=RESPONSE_TOKENS + 1)
-        self._cut[key] = (len(prompt) > PROMPT_TOKENS) + 2 * (len(response) > RESPONSE_TOKENS)
-        return prompt[-PROMPT_TOKENS:], response[:RESPONSE_TOKENS]
+        """Prompt and response as they are read; and notes which of them was longer."""
+        prompt = prompt_tokens(self._tokenizer, answer[0], limit=self.prompt_tokens + 1)
+        response = response_tokens(self._tokenizer, answer[1], limit=self.response_tokens + 1)
+        longer = len(prompt) > self.prompt_tokens, len(response) > self.response_tokens
+        self._cut[key] = PROMPT_CUT * longer[0] + RESPONSE_CUT * longer[1]
+        return prompt[-self.prompt_tokens :], response[: self.response_tokens]
 
     @property
     def _body(self) -> Any:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from training.recipes.features import Answer, FeatureReader, Floats32
+from training.recipes.features import PROMPT_TOKENS, RESPONSE_TOKENS, Answer, FeatureReader, Floats32
 from training.recipes.intervals import Floats
 from training.recipes.projection import COMPONENTS, LENGTH, TEXT, Projection, components_for, log_lengths
 from training.recipes.reward_files import WEIGHTS, check_base, read_artifact, write_settings
@@ -182,6 +182,20 @@ class RewardModel:
         sd_P = np.zeros(len(x_P_K)) if self.covariance is None else deviations(x_P_K, self.covariance)
         return self._share(x_P_K @ self.weights, sd_P)
 
+    def shares_among(self, answers: Sequence[Answer]) -> Floats:
+        """The share of votes that each of two answers or more is expected to get against the others, a tie half for
+        each: the mean over the others. Over all answers its mean is a half.
+
+        Raises:
+            RecipeError: as `spread_of`.
+        """
+        features = self.features(answers)
+        first, second = np.triu_indices(len(answers), 1)
+        x_P_K = features[first] - features[second]
+        share_P = self._share(x_P_K @ self.weights, deviations(x_P_K, self._covariance()))
+        won_A = np.bincount(first, share_P, len(answers)) + np.bincount(second, 1 - share_P, len(answers))
+        return np.asarray(won_A / (len(answers) - 1))
+
     def calibrated(self, temperature: float) -> "RewardModel":
         return dataclasses.replace(self, temperature=temperature)
 
@@ -199,6 +213,8 @@ class RewardModel:
             "format": FORMAT,
             "base_sha256": base_sha256,
             "layers": self.reader.layers,
+            "prompt_tokens": self.reader.prompt_tokens,
+            "response_tokens": self.reader.response_tokens,
             "length_mean": p.length_mean,
             "length_scale": p.length_scale,
             "length_range": p.length_range,
@@ -214,10 +230,13 @@ class RewardModel:
     def load(cls, directory: Path, base: Path | FeatureReader) -> "RewardModel":
         """Raises RecipeError when `directory` holds no reward model, a changed one, or one over a different body."""
         settings, tensors = read_artifact(directory)
-        reader: Reader = FeatureReader(base) if isinstance(base, Path) else base
-        check_base(directory, settings, reader.base_dir)
+        given = FeatureReader(base) if isinstance(base, Path) else base
+        check_base(directory, settings, given.base_dir)
         if (directory / TRAINED_BODY).is_file():
-            reader = BodyReader.load(directory, reader.base_dir)
+            reader: Reader = BodyReader.load(directory, given.base_dir)
+        else:  # as much as was trained on, whatever the caller reads
+            limits = settings.get("prompt_tokens", PROMPT_TOKENS), settings.get("response_tokens", RESPONSE_TOKENS)
+            reader = given.with_limits(*limits)
         p = (settings["length_mean"], settings["length_scale"], tuple(settings["length_range"]))
         projection = Projection(tensors["mean"], tensors["scale"], tensors["components"], *p)
         if reader.pool == "mean_last" and len(projection.mean) * 2 == reader.feature_size:

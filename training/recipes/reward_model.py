@@ -22,7 +22,7 @@ from training.recipes.annotator_weights import weigh_annotators
 from training.recipes.arms import ARMS, measure_arms
 from training.recipes.bias_report import report_bias
 from training.recipes.contradictions import CONTRADICTIONS, write_contradictions
-from training.recipes.features import FeatureReader
+from training.recipes.features import PROMPT_TOKENS, RESPONSE_TOKENS, FeatureReader
 from training.recipes.open_items import PRIORITIES, Ordering, put_in_order
 from training.recipes.policies import base_sha256
 from training.recipes.preferences import as_independent_pairs, as_pairs
@@ -52,6 +52,8 @@ class Config:
     remove_length: bool = False  # take out of the score what goes along with length
     # What learns: a head on the frozen body's states alone, or then the body too, by adapters or with all its weights.
     method: Literal["features", "lora", "full"] = "features"
+    prompt_tokens: int = PROMPT_TOKENS  # so much of a prompt's end is read, by whoever scores with the model too
+    response_tokens: int = RESPONSE_TOKENS  # and of an answer's beginning
     epochs: int = 1  # of the body's training
     open_items: str | None = None  # comparisons to be put in order for judging
     selection_policy: str = DEFAULT
@@ -61,7 +63,7 @@ class Config:
     seconds_to_read: float = 20.0  # for open items' answers that nobody has read yet
 
     def __post_init__(self) -> None:
-        check_at_least(self, epochs=1, batch=1, seed=0, seconds_to_read=0)
+        check_at_least(self, prompt_tokens=1, response_tokens=1, epochs=1, batch=1, seed=0, seconds_to_read=0)
         check_axis_weights(self.axis_weights)
 
 
@@ -69,7 +71,10 @@ def reward_model(run: Run, config: Config) -> None:
     base_dir, snapshot = Path(config.base_dir), Path(config.snapshot_dir)
     train, held_out = Votes.from_snapshot(snapshot, "train"), as_pairs(Votes.from_snapshot(snapshot, "held_out"))
     check_apart((prompt for prompt, _ in train.answers), (prompt for prompt, _ in held_out.answers))
-    reader = FeatureReader(base_dir, Path(config.feature_dir) if config.feature_dir else run.checkpoints)
+    reader = FeatureReader(
+        base_dir, Path(config.feature_dir) if config.feature_dir else run.checkpoints,
+        prompt_tokens=config.prompt_tokens, response_tokens=config.response_tokens,
+    )  # fmt: skip
     (train, held_out), refused = without_refused(reader, train, held_out)
     check_tells_apart(train)
     run.log(0, 1, refused, stage="load")
@@ -143,6 +148,7 @@ def reward_model(run: Run, config: Config) -> None:
     )  # fmt: skip
     told["contradictions"] = CONTRADICTIONS
     figures |= _counts(train, held_out) | refused | reader.count_cut(train.answers + held_out.answers)
+    figures |= {"prompt_tokens": config.prompt_tokens, "response_tokens": config.response_tokens}
     figures |= {"tokens_per_second": speeds[-1], "temperature": model.temperature}
     if heard:
         figures["annotators_weighed_down"] = int((heard.weights < 1).sum())
@@ -160,6 +166,7 @@ def _counts(train: Votes, held_out: Votes) -> dict[str, float]:
     overall = train.on_axis(OVERALL)
     return {
         "answers": len(train.answers) + len(held_out.answers),
+        "distinct_prompts": len({repr(prompt) for prompt, _ in train.answers + held_out.answers}),
         "train_votes": len(overall),
         "held_out_votes": len(held_out.on_axis(OVERALL)),
         "train_anchors": len(overall.level_Q),

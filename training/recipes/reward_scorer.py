@@ -24,7 +24,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from training.recipes.conversations import Messages, template_takes
-from training.recipes.features import Floats32
+from training.recipes.features import PROMPT_CUT, RESPONSE_CUT, Floats32
 from training.recipes.policies import device, load_base, load_tokenizer, reading_dtype
 from training.recipes.projection import Projection
 from training.recipes.reward_data import Row, TokenizedAnswers, lay_out, rows_of_answers
@@ -229,6 +229,7 @@ class BodyReader:
         self._known: dict[str, np.ndarray] = {}
         self.layers: int = len(scorer.body.layers)
         self.pool = scorer.shape.pool
+        self.prompt_tokens, self.response_tokens = scorer.shape.max_prompt_tokens, scorer.shape.max_answer_tokens
         self.feature_size: int = scorer.head.weight_X_D.shape[1]
 
     @classmethod
@@ -239,6 +240,11 @@ class BodyReader:
     def knows(self, answer: Answer) -> bool:
         """Whether it was read before."""
         return json.dumps(answer, sort_keys=True) in self._known
+
+    def cuts(self, answers: Sequence[Answer]) -> list[int]:
+        """What of each is longer than what is read of it, as `FeatureReader.cuts`."""
+        found = (tokenize_for(self._scorer.shape, self._tokenizer, [answer]) for answer in answers)
+        return [PROMPT_CUT * tokens.cut_prompts + RESPONSE_CUT * tokens.cut_answers for tokens in found]
 
     def takes(self, prompt: Messages) -> bool:
         """Whether the base model's chat template takes such a conversation."""

@@ -74,7 +74,7 @@ class Config(TrainSettings):
     method: Method = "lora"
     layers: int | None = None  # of the body; those of the starting model where there is one
     rank: int = 8
-    max_prompt_tokens: int = 256
+    max_prompt_tokens: int = 256  # what is read; as much as the starting model reads where there is one
     max_answer_tokens: int = 256
 
     def __post_init__(self) -> None:
@@ -92,8 +92,8 @@ def reward_trainer(run: Run, config: Config) -> None:
         layers=start.reader.layers if start else config.layers,
         pool=start.reader.pool if start else BodyShape.pool,
         rank=config.rank,
-        max_prompt_tokens=config.max_prompt_tokens,
-        max_answer_tokens=config.max_answer_tokens,
+        max_prompt_tokens=start.reader.prompt_tokens if start else config.max_prompt_tokens,
+        max_answer_tokens=start.reader.response_tokens if start else config.max_answer_tokens,
     )
     settings = TrainSettings(**{f.name: getattr(config, f.name) for f in dataclasses.fields(TrainSettings)})
     train, held_out = Votes.from_snapshot(snapshot, "train"), Votes.from_snapshot(snapshot, "held_out")

@@ -6,7 +6,8 @@ Reads RUN_DIR/request.json, `{"pairs": [{"prompt", "response_a", "response_b"}],
 with prompts as messages, and leaves the scores in result.json, in the same order. Scores have mean 0 and deviation 1 on
 the answers that the model learnt from; a deviation `sd` says how little the model knows of this answer, not how much
 people would differ. `probability_a` is the share of votes that response_a is expected to get, a tie half for each,
-calibrated on held-out prompts.
+calibrated on held-out prompts; an answer's `share` in a list the same against the list's others, their mean, and null
+where there are none. `cut` and `prompt_cut` say where a text is longer than what the model reads of it.
 """
 
 import json
@@ -16,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from training.recipes.features import Answer, FeatureReader
+from training.recipes.features import PROMPT_CUT, RESPONSE_CUT, Answer, FeatureReader
 from training.recipes.reward import RewardModel
 from training.recipes.run import RecipeError, Run, main
 
@@ -49,14 +50,32 @@ def scores_of(model: RewardModel, request: dict[str, Any]) -> dict[str, list[dic
     listed: list[Answer] = [(one["prompt"], text) for one in request["lists"] for text in one["responses"]]
     # All answers in one pass: batches of one length are larger that way.
     mean_A, sd_A = model.spread_of(first + second + listed)
-    answers = [{"mean": _round(mean), "sd": _round(sd)} for mean, sd in zip(mean_A, sd_A, strict=True)]
-    left = iter(answers[2 * len(first) :])
-    lists = [{"responses": [next(left) for _ in one["responses"]]} for one in request["lists"]]
-    return {"pairs": _pairs(model, first, second, answers), "lists": lists}
+    cut_A = model.reader.cuts(first + second + listed)
+    answers = [
+        {"mean": _round(mean), "sd": _round(sd), "cut": bool(cut & RESPONSE_CUT)}
+        for mean, sd, cut in zip(mean_A, sd_A, cut_A, strict=True)
+    ]
+    prompt_cut = [bool(cut & PROMPT_CUT) for cut in cut_A]
+    pairs = _pairs(model, first, second, answers)
+    for place, pair in enumerate(pairs):
+        pair["prompt_cut"] = prompt_cut[place]
+    lists, place = [], 2 * len(first)
+    for one in request["lists"]:
+        mine = slice(place, place + len(one["responses"]))
+        lists.append({"responses": _list(model, one, answers[mine]), "prompt_cut": any(prompt_cut[mine])})
+        place = mine.stop
+    return {"pairs": pairs, "lists": lists}
+
+
+def _list(model: RewardModel, one: dict[str, Any], scores: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    if len(scores) < 2:
+        return [{**score, "share": None} for score in scores]
+    share_A = model.shares_among([(one["prompt"], text) for text in one["responses"]])
+    return [score | {"share": _round(share)} for score, share in zip(scores, share_A, strict=True)]
 
 
 def _pairs(
-    model: RewardModel, first: list[Answer], second: list[Answer], answers: list[dict[str, float]]
+    model: RewardModel, first: list[Answer], second: list[Answer], answers: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
     if not first:
         return []

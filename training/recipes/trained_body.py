@@ -45,7 +45,10 @@ def try_trained_body(
         RecipeError: a loss that is not a number.
     """
     base_dir = fast.reader.base_dir
-    shape = BodyShape(method=method, layers=fast.reader.layers, pool=fast.reader.pool)
+    shape = BodyShape(
+        method=method, layers=fast.reader.layers, pool=fast.reader.pool,
+        max_prompt_tokens=fast.reader.prompt_tokens, max_answer_tokens=fast.reader.response_tokens,
+    )  # fmt: skip
     body = train_body(
         run,
         base_dir,
