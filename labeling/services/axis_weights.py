@@ -7,8 +7,8 @@ from accounts.errors import Invalid
 from labeling.kinds.design import OVERALL, check_design, design_of
 from labeling.models import Project
 
-# The reward is brought to a deviation of 1 in any case: only the ratios count.
-MOST = 100.0
+# The reward is brought to a deviation of 1 in any case: only the ratios count. Training refuses what is nearer to 0.
+LEAST, MOST = 0.001, 100.0
 
 
 def axes_of(project: Project) -> dict[str, str]:
@@ -35,8 +35,12 @@ def check_axis_weights(given: Any, axes: Mapping[str, str]) -> dict[str, float]:
             "An axis that is taken away must lose its weight first."
         )
     for name, weight in given.items():
-        if isinstance(weight, bool) or not isinstance(weight, int | float) or not abs(weight) <= MOST:
-            raise _invalid(f"The weight of {name} must be a number from −{MOST:.0f} to {MOST:.0f}.")
+        is_number = isinstance(weight, int | float) and not isinstance(weight, bool)
+        if not is_number or (weight and not LEAST <= abs(weight) <= MOST):
+            raise _invalid(
+                f"The weight of {name} must be a number from −{MOST:.0f} to {MOST:.0f}, and if it is not 0, {LEAST} or "
+                "more in size."
+            )
     if given and not any(given.values()):
         raise _invalid("At least one axis must count: give one a weight that is not 0, or leave all of them out.")
     return {name: float(weight) for name, weight in given.items() if weight}

@@ -73,6 +73,7 @@ def test_the_page_refuses_with_a_sentence_and_changes_nothing(on_axes, alice, cl
         ({"quality": 1}, "no axis 'quality'"),
         ({"overall": 0, "true": 0.0}, "At least one axis must count"),
         ({"true": 1e300}, "from −100 to 100"),
+        ({"true": 1e-9}, "0.001 or more in size"),
         ({"true": "much"}, "valid number"),
         ([1], "dictionary"),
     ],
