@@ -220,15 +220,20 @@ def test_a_trained_body_takes_the_place_of_the_fast_path_only_where_it_is_better
     assert np.isfinite(RewardModel.load(run.model, tiny).score(Votes.from_snapshot(snapshot, "held_out").answers)).all()
 
 
-def test_a_model_over_a_trained_body_is_loaded_as_it_was_saved(tiny, snapshot, tmp_path):
+@pytest.mark.parametrize("members", [0, 8])
+def test_a_model_over_a_trained_body_is_loaded_as_it_was_saved(members, tiny, snapshot, tmp_path):
     train, held_out = (Votes.from_snapshot(snapshot, part) for part in ("train", "held_out"))
     fast = RewardModel.fit(FeatureReader(tiny), train)[0]
     trial = try_trained_body(
-        Run(tmp_path / "run"), fast, lambda reader: RewardModel.fit(reader, train)[0], train, held_out,
+        Run(tmp_path / "run"), fast, lambda reader: RewardModel.fit(reader, train, members=members)[0], train, held_out,
         method="lora", settings=TrainSettings(), base_sha256="0" * 64, target=tmp_path / "model",
     )  # fmt: skip
     trial.model.save(tmp_path / "model", base_sha256="0" * 64)
     loaded = RewardModel.load(tmp_path / "model", tiny)
     assert isinstance(loaded.reader, BodyReader)
-    np.testing.assert_allclose(loaded.score(held_out.answers), trial.model.score(held_out.answers), atol=2e-3, rtol=0)
+    for found, expected in zip(
+        loaded.spread_of(held_out.answers), trial.model.spread_of(held_out.answers), strict=True
+    ):
+        np.testing.assert_allclose(found, expected, atol=2e-3, rtol=0)
+    assert (loaded.members is None) == (members == 0)
     assert np.abs(loaded.reader.read(held_out.answers) - fast.reader.read(held_out.answers)).max() > 1e-4, "it learnt"

@@ -16,6 +16,7 @@ from safetensors.numpy import save_file
 from training.recipes.features import PROMPT_TOKENS, RESPONSE_TOKENS, Answer, FeatureReader, Floats32
 from training.recipes.intervals import Floats
 from training.recipes.projection import COMPONENTS, LENGTH, TEXT, Projection, components_for, log_lengths
+from training.recipes.reward_ensemble import fit_members
 from training.recipes.reward_files import WEIGHTS, check_base, read_artifact, write_settings
 from training.recipes.reward_head import Head, fit_targets
 from training.recipes.reward_scorer import TRAINED_BODY, BodyReader
@@ -77,6 +78,7 @@ class RewardModel:
     tie_width: float = 0.0
     temperature: float = 1.0  # log odds are divided by it
     axes: dict[str, Floats] = field(default_factory=dict)  # (K,) each: the head of every axis that was judged
+    members: Floats | None = None  # (E, K): of an ensemble; then `weights` are their mean, `covariance` is theirs
     # (K,), of a head just fitted to the overall verdict alone; not kept on disk.
     prior_precision: Floats | None = None
 
@@ -89,6 +91,8 @@ class RewardModel:
         axis_weights: Mapping[str, float] | None = None,
         form: Strength = "scaled",
         remove_length: bool = False,
+        members: int = 0,
+        seed: int = 0,
         basis: Basis | None = None,
         progress: Callable[[int, int, float], None] | None = None,
     ) -> tuple["RewardModel", dict[str, float]]:
@@ -98,6 +102,8 @@ class RewardModel:
             axis_weights: what each axis' score counts in the reward; the overall verdict alone when absent.
             form: what the strength of a preference does.
             remove_length: take out of the score what goes along with length.
+            members: of an ensemble that tells the deviations; 0: Laplace's posterior tells them.
+            seed: of the ensemble.
             basis: of the same answers, where it is there already.
         Raises:
             RecipeError: there is nothing to learn from, or a weight for an axis that nobody judged.
@@ -105,10 +111,12 @@ class RewardModel:
         basis = basis or Basis.of(reader, votes, progress=progress)
         projection, phi_A_K = basis.projection, basis.phi_A_K
         heads: dict[str, Head] = {}
+        drawn: dict[str, Floats] = {}
         for axis, name in enumerate(votes.axes):
             said = head_targets(phi_A_K, votes.on_axis(axis), form=form)
             if axis == OVERALL or said.says_something():
                 heads[name] = fit_targets(said, projection.groups)
+                drawn[name] = fit_members(said, projection.groups, heads[name], size=members, seed=(seed, axis))
         stated = dict(axis_weights or {votes.axes[OVERALL]: 1.0})
         if unknown := sorted(set(stated) - set(heads)):
             raise RecipeError(
@@ -121,15 +129,20 @@ class RewardModel:
             (share**2 * heads[name].covariance for name, share in stated.items()),
             np.zeros((phi_A_K.shape[1], phi_A_K.shape[1])),
         )
+        drawn_E_K = sum((share * drawn[name] for name, share in stated.items()), np.zeros((members, len(weights))))
+        if members:
+            weights, covariance = drawn_E_K.mean(0), np.cov(drawn_E_K.T)
         if remove_length:
-            weights, covariance = without_length(weights, covariance, phi_A_K)
+            change = length_removal(phi_A_K)
+            weights, covariance, drawn_E_K = change @ weights, change @ covariance @ change.T, drawn_E_K @ change.T
         overall = heads[votes.axes[OVERALL]]
-        alone = not remove_length and set(stated) == {votes.axes[OVERALL]}
+        alone = not remove_length and not members and set(stated) == {votes.axes[OVERALL]}
         raw = phi_A_K @ weights
         center, spread = float(raw.mean()), float(raw.std()) or 1.0
         model = cls(
             projection, weights, center, spread, reader, covariance, overall.tie_width,
-            axes={name: head.weights for name, head in heads.items()},
+            axes={name: drawn[name].mean(0) if members else head.weights for name, head in heads.items()},
+            members=drawn_E_K if members else None,
             prior_precision=np.array(overall.precisions)[projection.groups] if alone else None,
         )  # fmt: skip
         figures = {
@@ -205,6 +218,8 @@ class RewardModel:
         tensors = {"mean": p.mean, "scale": p.scale, "components": p.components, "weights": self.weights}
         if self.covariance is not None:
             tensors["covariance"] = self.covariance
+        if self.members is not None:
+            tensors["members"] = self.members
         if self.axes:
             tensors["axes"] = np.stack(list(self.axes.values()))
         plain = {name: np.ascontiguousarray(tensor, dtype=np.float32) for name, tensor in tensors.items()}
@@ -253,6 +268,7 @@ class RewardModel:
             settings.get("tie_width", 0.0),
             settings.get("temperature", 1.0),
             dict(zip(settings.get("axes", []), tensors.get("axes", np.zeros((0, 0))), strict=True)),
+            tensors.get("members"),
         )
 
     def _share(self, mean_P: Floats, sd_P: Floats) -> Floats:
@@ -264,14 +280,14 @@ class RewardModel:
         return self.covariance
 
 
-def without_length(weights_K: Floats, covariance_K_K: Floats, phi_A_K: Floats) -> tuple[Floats, Floats]:
-    """Weights of a score that does not go along with length over these answers, and their covariance.
+def length_removal(phi_A_K: Floats) -> Floats:
+    """(K, K): turns weights into those of a score that does not go along with length over these answers.
 
     Of each text feature its regression on log length is taken away, and of the head the weight of length itself; what
     the text told beyond length stays, because the head was fitted with length beside it.
     """
     text_A_J, length_A = phi_A_K[:, :-1], phi_A_K[:, -1]
     slope_J = text_A_J.T @ length_A / max(float(length_A @ length_A), 1e-12)
-    change = np.eye(len(weights_K))
+    change = np.eye(phi_A_K.shape[1])
     change[-1] = np.append(-slope_J, 0.0)
-    return change @ weights_K, change @ covariance_K_K @ change.T
+    return change

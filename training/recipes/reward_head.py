@@ -55,6 +55,7 @@ class HeadTargets:
     weight_Q: Floats = field(default_factory=_no_rows)
     rankings: tuple[RankedAlike, ...] = ()  # features (M, R, K), ranks of the R answers, weights (M,)
     form: Strength = "scaled"
+    prior_mean_K: Floats | None = None  # of the weights; 0 when absent
 
     def says_something(self) -> bool:
         """Whether there is any vote in it."""
@@ -71,6 +72,7 @@ class HeadTargets:
             x_P_K=np.column_stack([self.x_P_K, np.zeros(len(self.x_P_K))]),
             x_Q_K=np.column_stack([self.x_Q_K, -np.ones(len(self.x_Q_K))]),
             rankings=tuple((np.pad(x, ((0, 0), (0, 0), (0, 1))), ranks, w) for x, ranks, w in self.rankings),
+            prior_mean_K=None if self.prior_mean_K is None else np.append(self.prior_mean_K, 0.0),
         )
 
     def tie_width_at(self, weights_K: Floats) -> float:
@@ -219,8 +221,9 @@ def _losses(
     targets: HeadTargets, weights_K: Floats, precision_K: Floats, tie_width: float
 ) -> tuple[float, Floats, _Curvature]:
     """The negative log posterior in nats, its gradient (K,), and what its Hessian is made of."""
-    value = 0.5 * float(precision_K @ weights_K**2)
-    gradient_K = precision_K * weights_K
+    away_K = weights_K if targets.prior_mean_K is None else weights_K - targets.prior_mean_K
+    value = 0.5 * float(precision_K @ away_K**2)
+    gradient_K = precision_K * away_K
     pairs = pair_loss(
         _times(targets.x_P_K, weights_K), targets.win_P, targets.tie_P, targets.strength_P, tie_width, form=targets.form
     )

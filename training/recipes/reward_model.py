@@ -28,6 +28,7 @@ from training.recipes.policies import base_sha256
 from training.recipes.preferences import as_independent_pairs, as_pairs
 from training.recipes.readable import without_refused
 from training.recipes.reward import Basis, Reader, RewardModel
+from training.recipes.reward_ensemble import MEMBERS
 from training.recipes.reward_measures import calibrate, measure
 from training.recipes.reward_targets import check_tells_apart
 from training.recipes.reward_trainer import TrainSettings
@@ -55,11 +56,13 @@ class Config:
     prompt_tokens: int = PROMPT_TOKENS  # so much of a prompt's end is read, by whoever scores with the model too
     response_tokens: int = RESPONSE_TOKENS  # and of an answer's beginning
     epochs: int = 1  # of the body's training
+    # What tells how sure a trained body's head is: its posterior, or an ensemble of heads with random priors.
+    uncertainty: Literal["laplace", "ensemble"] = "laplace"
     open_items: str | None = None  # comparisons to be put in order for judging
     selection_policy: str = DEFAULT
     random_share: float = 0.15
     batch: int = 50  # labels that are expected before the next refit
-    seed: int = 0  # of the order
+    seed: int = 0  # of the order, and of an ensemble
     seconds_to_read: float = 20.0  # for open items' answers that nobody has read yet
 
     def __post_init__(self) -> None:
@@ -92,13 +95,15 @@ def reward_model(run: Run, config: Config) -> None:
     heard = weigh_annotators(basis.phi_A_K, groups, as_independent_pairs(train)) if config.weigh_annotators else None
     weighted = train.weighted(heard.weights) if heard else train
 
-    def fit(over: Reader, basis: Basis | None = None) -> tuple[RewardModel, dict[str, float]]:
+    def fit(over: Reader, basis: Basis | None = None, members: int = 0) -> tuple[RewardModel, dict[str, float]]:
         return RewardModel.fit(
             over,
             weighted,
             axis_weights=config.axis_weights,
             form=config.strength,
             remove_length=config.remove_length,
+            members=members,
+            seed=config.seed,
             basis=basis,
         )
 
@@ -107,8 +112,9 @@ def reward_model(run: Run, config: Config) -> None:
     partial, digest = run.directory / "model.partial", base_sha256(base_dir, config.base_sha256)
     shutil.rmtree(partial, ignore_errors=True)
     if config.method != "features":
+        members = MEMBERS if config.uncertainty == "ensemble" else 0
         trial = try_trained_body(
-            run, model, lambda over: fit(over)[0], weighted, held_out,
+            run, model, lambda over: fit(over, members=members)[0], weighted, held_out,
             settings=TrainSettings(epochs=config.epochs, strength=config.strength, axis_weights=config.axis_weights),
             method=config.method, base_sha256=digest, target=partial,
         )  # fmt: skip
