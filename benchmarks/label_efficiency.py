@@ -7,7 +7,8 @@
    order needs 384 for the accuracy which the policy has at 256. Random order is followed to 1,024 labels; an accuracy
    beyond its curve counts as the curve's end.
 2. Everything together (features, prior, head, selection with its random arm): labels needed for the held-out accuracy
-   that TRL's RewardTrainer has after 1,000 random ones (benchmarks/trl_reference.py, whose kept result is read here).
+   that TRL's RewardTrainer has after 1,000 random ones: the mean of the draws that benchmarks/trl_reference.py has
+   left.
 
 UKPConvArg1 learns from one noisy vote a pair and is measured on the gold of unseen topics. Policies are to be frozen
 before they are run on --first-seed 0; try things on other seeds. Features and accuracies are kept in
@@ -28,7 +29,7 @@ import numpy as np
 
 from benchmarks.label_sources import SOURCES, Source, answer_features, hidden_states, load_source, split, split_once
 from benchmarks.reference_data import add_base_argument, data_directory, prepared_base, work_directory
-from benchmarks.trl_reference import reference_path
+from benchmarks.trl_reference import kept_references
 from training.recipes.intervals import Floats
 from training.recipes.model_directory import hash_directory
 from training.recipes.reward import log_lengths
@@ -193,7 +194,7 @@ def against_trl(task: Task, policy: str, seeds: range, target: float) -> dict[st
     means = {count: float(np.mean(values)) for count, values in found.items()}
     enough = [count for count, mean in means.items() if mean >= target]
     return {
-        "trl_accuracy": target,
+        "trl_accuracy": round(target, 4),
         "labels": enough[0] if enough else None,
         "accuracy": {count: round(mean, 4) for count, mean in means.items()},
         "seeds_over_at_250": round(float(np.mean(np.array(found[256]) >= target)), 2),
@@ -233,10 +234,9 @@ def main() -> None:
             path = directory / f"{name}-{policy}-{seeds.start}-{seeds.stop}.json"
             results[name][policy] = kept(path, partial(run_policy, task, policy, seeds))
         lengths[name] = round(100 * length_baseline(task, seeds), 2)
-        path = reference_path(name, work)
-        if path.exists():
-            target = json.loads(path.read_text())["accuracy"]
-            against[name] = against_trl(task, arguments.default, seeds[:10], target)
+        if references := [result["accuracy"] for result in kept_references(name, work)]:
+            target = float(np.mean(references))
+            against[name] = against_trl(task, arguments.default, seeds[:10], target) | {"trl_draws": references}
     found = {policy: savings(results, policy, len(seeds)) for policy in policies}
     for policy, figures in found.items():
         print(policy, json.dumps(figures, indent=1))

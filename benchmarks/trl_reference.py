@@ -1,6 +1,6 @@
 """What TRL's RewardTrainer makes of 1,000 random labels: the accuracy that the label-efficiency benchmark has to reach.
 
-    python -m benchmarks.trl_reference SOURCE [--labels 1000] [--base DIRECTORY]
+    python -m benchmarks.trl_reference SOURCE [--draw 0] [--labels 1000] [--base DIRECTORY]
 
 The settings are those of the LoRA example in TRL's documentation of reward modelling. What changes speed and nothing
 else is set to fit a CPU: no gradient checkpointing, and a batch of 8 pairs is added up from 4 of 2, which pads less.
@@ -34,40 +34,47 @@ SETTINGS: dict[str, Any] = {
     "lora_r": 32,
     "lora_alpha": 16,
     "bf16": True,  # TRL's default: weights in float32, products in bfloat16
-    "seed": 0,
 }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Held-out accuracy of TRL's RewardTrainer after 1,000 labels")
     parser.add_argument("source", choices=SOURCES)
+    parser.add_argument("--draw", type=int, default=0)
     parser.add_argument("--labels", type=int, default=LABELS)
     add_base_argument(parser)
     arguments = parser.parse_args()
     work = work_directory()
     base = prepared_base(arguments.base)
-    print(json.dumps(reference(arguments.source, base, work, labels=arguments.labels, data=None)))
+    print(json.dumps(reference(arguments.source, base, work, labels=arguments.labels, draw=arguments.draw)))
 
 
-def reference_path(name: str, work: Path, labels: int = LABELS) -> Path:
-    return work / "trl_reference" / f"{name}-{labels}.json"
+def reference_path(name: str, work: Path, draw: int, labels: int = LABELS) -> Path:
+    return work / "trl_reference" / f"{name}-{labels}-{draw}.json"
 
 
-def reference(name: str, base: Path, work: Path, *, labels: int = LABELS, data: Path | None) -> dict[str, Any]:
+def kept_references(name: str, work: Path) -> list[dict[str, Any]]:
+    """The results of all draws that were run."""
+    paths = sorted(work.glob(f"trl_reference/{name}-{LABELS}-*.json"))
+    return [json.loads(path.read_text()) for path in paths]
+
+
+def reference(name: str, base: Path, work: Path, *, labels: int = LABELS, draw: int = 0) -> dict[str, Any]:
     """The cached result, or that of a run; it names its settings and the base."""
-    path = reference_path(name, work, labels)
+    path = reference_path(name, work, draw, labels)
     sha256 = hash_directory(base)
     if path.exists() and (known := json.loads(path.read_text()))["base_sha256"] == sha256:
         return dict(known)
     path.parent.mkdir(parents=True, exist_ok=True)
-    source = load_source(name, data or data_directory())
+    source = load_source(name, data_directory())
     started = time.monotonic()
-    right = _train_and_measure(source, base, path.with_suffix(""), labels)
+    right = _train_and_measure(source, base, path.with_suffix(""), labels, draw)
     _, test, _ = split_once(source)
     low, high = mean_interval(right, source.prompts_N[test].tolist())
     result = {
         "source": name,
         "labels": labels,
+        "draw": draw,
         "accuracy": round(float(right.mean()), 4),
         "low": round(low, 4),
         "high": round(high, 4),
@@ -83,7 +90,7 @@ def reference(name: str, base: Path, work: Path, *, labels: int = LABELS, data: 
     return result
 
 
-def _train_and_measure(source: Source, base: Path, checkpoints: Path, labels: int) -> Floats:
+def _train_and_measure(source: Source, base: Path, checkpoints: Path, labels: int, draw: int) -> Floats:
     """1 for each held-out pair that is ordered as its gold says."""
     import torch
     from datasets import Dataset
@@ -91,6 +98,7 @@ def _train_and_measure(source: Source, base: Path, checkpoints: Path, labels: in
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
     from trl import RewardConfig, RewardTrainer
 
+    torch.manual_seed(draw)  # the new score layer is drawn before the trainer sets its seed
     tokenizer = AutoTokenizer.from_pretrained(base)
     model = AutoModelForSequenceClassification.from_pretrained(base, num_labels=1, dtype=torch.float32)
     settings = RewardConfig(
@@ -103,12 +111,13 @@ def _train_and_measure(source: Source, base: Path, checkpoints: Path, labels: in
         save_total_limit=1,
         logging_steps=5,
         report_to="none",
-        **{name: SETTINGS[name] for name in ("learning_rate", "num_train_epochs", "max_length", "bf16", "seed")},
+        seed=draw,
+        **{name: SETTINGS[name] for name in ("learning_rate", "num_train_epochs", "max_length", "bf16")},
     )
     trainer = RewardTrainer(
         model=model,
         args=settings,
-        train_dataset=Dataset.from_list(preferences(source, labels)),
+        train_dataset=Dataset.from_list(preferences(source, labels, draw)),
         processing_class=tokenizer,
         peft_config=LoraConfig(
             r=SETTINGS["lora_r"],
@@ -129,10 +138,10 @@ def _train_and_measure(source: Source, base: Path, checkpoints: Path, labels: in
     return 0.5 + 0.5 * np.sign(delta) * np.sign(gold - 0.5)
 
 
-def preferences(source: Source, labels: int) -> list[dict[str, Any]]:
+def preferences(source: Source, labels: int, draw: int = 0) -> list[dict[str, Any]]:
     """So many random training pairs with one decided vote each, as TRL wants them: it has no ties."""
     train, _, _ = split_once(source)
-    chance = np.random.default_rng(0)
+    chance = np.random.default_rng(draw)
     rows = []
     for pair in chance.permutation(train):
         decided = [vote for vote in source.votes_N[pair] if vote != 0.5]
