@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.recipes.conftest import write_lines
-from training.recipes.arms import measure_arms, tell_gains
+from training.recipes.arms import label_spread, measure_arms, tell_gains
 from training.recipes.contradictions import write_contradictions
 from training.recipes.conversations import read_rows
 from training.recipes.features import FeatureReader
@@ -137,6 +137,20 @@ def test_the_arms_differ_by_what_their_curves_say_and_surer_than_the_curves_are(
     (gained,) = [row for row in told["label_gains"]["gained"] if row["arm"] == "active"]
     assert (gained["from"], gained["to"]) == (16, 56)
     assert gained["value"] == pytest.approx(curve["active", 56]["accuracy"] - curve["active", 16]["accuracy"])
+
+
+def test_how_far_other_labels_would_have_moved_an_arm_is_nothing_where_there_are_no_others(tiny, snapshot):
+    train, held_out = (Votes.from_snapshot(snapshot, part) for part in ("train", "held_out"))
+    reader = FeatureReader(tiny)
+
+    def fit(part: Votes) -> RewardModel:
+        return RewardModel.fit(reader, part)[0]
+
+    own = train.decided()
+    one_prompt = own.keep(np.repeat(np.flatnonzero(own.prompt_ids_P == own.prompt_ids_P[0])[:1], 20))
+    assert label_spread(fit, one_prompt, held_out.decided(), 20) == 0
+    by_coin = dataclasses.replace(own, win_P=np.random.default_rng(0).integers(2, size=len(own)).astype(float))
+    assert 0 < label_spread(fit, by_coin, held_out.decided(), 20) < 0.5
 
 
 def curves(noise=0.0, *, active_ahead_by=1.0):

@@ -1,8 +1,8 @@
 """What labels buy, on the project's own: held-out accuracy by number of labels, an arm each, and how the two differ.
 
-Both arms are measured on the same held-out verdicts, so that their difference is surer than either of them. Its
-interval is over the held-out prompts. Which labels are in an arm, and in what order, was drawn once: of that it says
-nothing.
+Both arms are measured on the same held-out verdicts, and so their difference depends less on these than either does. It
+depends on which labels happened to come, too: others would have taught another head. Intervals of differences hold
+both, those of the curves' points the held-out prompts alone.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,6 +17,8 @@ from training.recipes.vote_rows import ACTIVE_POLICY, CHANCE
 from training.recipes.votes import OVERALL, Votes
 
 LEAST_LABELS = 16
+# An arm's head is fitted so often to other labels, so many at most, to see how far that moves its accuracy.
+REFITS, REFIT_LABELS = 6, 256
 ARMS = {"random": CHANCE, "active": ACTIVE_POLICY}
 # By number of labels an arm's accuracy, shape (1 + draws,): first the value, then that of each resample of prompts.
 Curve = Mapping[int, Floats]
@@ -51,16 +53,22 @@ def measure_arms(
     curves: dict[str, dict[int, Floats]] = {arm: {} for arm in ARMS}
     if right:
         drawn_B_M = resampled_sums(np.column_stack([*right.values(), np.ones(len(decided))]), prompts)
+        ends = {arm: max(labels for name, labels in right if name == arm) for arm, _ in right}
+        size = min(*ends.values(), REFIT_LABELS)
+        chance = np.random.default_rng(1)
+        moved = {
+            arm: label_spread(fit, _arm(pairs, arm), decided, size) * chance.normal(size=len(drawn_B_M)) for arm in ends
+        }
         for column, ((arm, labels), right_P) in enumerate(right.items()):
-            curves[arm][labels] = np.append(right_P.mean(), drawn_B_M[:, column] / drawn_B_M[:, -1])
+            drawn_B = drawn_B_M[:, column] / drawn_B_M[:, -1] + moved[arm] * (size / labels) ** 0.5
+            curves[arm][labels] = np.append(right_P.mean(), drawn_B)
     return {"learning_curve": rows_of_curve, "label_gains": tell_gains(curves)}
 
 
 def _parts(pairs: Votes) -> list[tuple[str, int, np.ndarray]]:
     """Arm, number of labels, and the arm's rows in their order; where both end, the other is looked at too."""
-    by_P = np.array(pairs.chosen_by_P, dtype=object)
     chance = np.random.default_rng(0)
-    rows_of = {arm: chance.permutation(np.flatnonzero(by_P == chosen)) for arm, chosen in ARMS.items()}
+    rows_of = {arm: chance.permutation(np.flatnonzero(_is_of(pairs, arm))) for arm in ARMS}
     rows_of = {arm: rows for arm, rows in rows_of.items() if len(rows) >= LEAST_LABELS}
     ends = {len(rows) for rows in rows_of.values()}
     return [
@@ -68,6 +76,31 @@ def _parts(pairs: Votes) -> list[tuple[str, int, np.ndarray]]:
         for arm, rows in rows_of.items()
         for labels in sorted({size for size in ends | _doubled(max(ends)) if size <= len(rows)})
     ]
+
+
+def _is_of(pairs: Votes, arm: str) -> np.ndarray:
+    return np.array(pairs.chosen_by_P, dtype=object) == ARMS[arm]
+
+
+def _arm(pairs: Votes, arm: str) -> Votes:
+    return pairs.keep(_is_of(pairs, arm).astype(bool))
+
+
+def label_spread(fit: Callable[[Votes], RewardModel], arm: Votes, decided: Votes, size: int) -> float:
+    """Standard deviation of the accuracy of heads that are fitted to `size` votes on prompts of the arm, drawn anew.
+
+    0 where it cannot be told.
+    """
+    chance = np.random.default_rng(2)
+    prompts, place_P = np.unique(arm.prompt_ids_P, return_inverse=True)
+    rows_of = np.split(np.argsort(place_P, kind="stable"), np.cumsum(np.bincount(place_P))[:-1])
+    found = []
+    for _ in range(REFITS):
+        drawn = chance.integers(len(prompts), size=size)  # a prompt has one vote at least
+        part = arm.keep(np.concatenate([rows_of[place] for place in drawn])[:size])
+        if len(part.decided()):
+            found.append(float(agrees(fit(part), decided).mean()))
+    return float(np.std(found, ddof=1)) if len(found) > 1 else 0.0
 
 
 def _doubled(most: int) -> set[int]:
