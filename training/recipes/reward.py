@@ -15,7 +15,15 @@ from safetensors.numpy import save_file
 
 from training.recipes.features import PROMPT_TOKENS, RESPONSE_TOKENS, Answer, FeatureReader, Floats32
 from training.recipes.intervals import Floats
-from training.recipes.projection import COMPONENTS, LENGTH, TEXT, Projection, components_for, log_lengths
+from training.recipes.projection import (
+    COMPONENTS,
+    LENGTH,
+    TEXT,
+    Projection,
+    components_for,
+    length_removal,
+    log_lengths,
+)
 from training.recipes.reward_ensemble import fit_members
 from training.recipes.reward_files import WEIGHTS, check_base, read_artifact, write_settings
 from training.recipes.reward_head import Head, fit_targets
@@ -278,16 +286,3 @@ class RewardModel:
         if self.covariance is None:
             raise RecipeError("This reward model is from before deviations were kept; train it again.")
         return self.covariance
-
-
-def length_removal(phi_A_K: Floats) -> Floats:
-    """(K, K): turns weights into those of a score that does not go along with length over these answers.
-
-    Of each text feature its regression on log length is taken away, and of the head the weight of length itself; what
-    the text told beyond length stays, because the head was fitted with length beside it.
-    """
-    text_A_J, length_A = phi_A_K[:, :-1], phi_A_K[:, -1]
-    slope_J = text_A_J.T @ length_A / max(float(length_A @ length_A), 1e-12)
-    change = np.eye(phi_A_K.shape[1])
-    change[-1] = np.append(-slope_J, 0.0)
-    return change
