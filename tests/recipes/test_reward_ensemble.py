@@ -5,7 +5,6 @@ import pytest
 from safetensors.numpy import load_file
 
 from training.recipes.features import FeatureReader
-from training.recipes.intervals import Floats
 from training.recipes.reward import RewardModel
 from training.recipes.reward_ensemble import fit_members
 from training.recipes.reward_head import HeadTargets, fit_head, fit_targets, sigmoid
@@ -19,7 +18,8 @@ def drawn(count: int, seed: int = 0) -> HeadTargets:
     """Votes of a linear model on pairs of which the third feature tells nothing: it is the same for both."""
     chance = np.random.default_rng(seed)
     x_P = chance.normal(size=(count, 4)) * np.array([1.0, 1.0, 0.0, 1.0])
-    win_P: Floats = (chance.random(count) < sigmoid(x_P @ np.array([1.0, -0.5, 0.0, 0.5]))) * 1.0
+    p_P = np.asarray(sigmoid(x_P @ np.array([1.0, -0.5, 0.0, 0.5])))
+    win_P = np.where(chance.random(count) < p_P, 1.0, 0.0)
     return HeadTargets(x_P, win_P, np.zeros(count), np.ones(count), np.ones(count))
 
 
