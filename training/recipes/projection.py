@@ -91,16 +91,3 @@ def _principal(centred_N_D: Floats) -> tuple[Floats, Floats]:
 
 def _length_statistics(lengths: Floats) -> tuple[float, float, tuple[float, float]]:
     return float(lengths.mean()), float(lengths.std() + 1e-6), (float(lengths.min()), float(lengths.max()))
-
-
-def length_removal(phi_A_K: Floats) -> Floats:
-    """(K, K): turns weights into those of a score that does not go along with length over these answers.
-
-    Of each text feature its regression on log length is taken away, and of the head the weight of length itself; what
-    the text told beyond length stays, because the head was fitted with length beside it.
-    """
-    text_A_J, length_A = phi_A_K[:, :-1], phi_A_K[:, -1]
-    slope_J = text_A_J.T @ length_A / max(float(length_A @ length_A), 1e-12)
-    change = np.eye(phi_A_K.shape[1])
-    change[-1] = np.append(-slope_J, 0.0)
-    return change
