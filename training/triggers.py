@@ -1,18 +1,18 @@
 """When a project retrains by itself: the whole way, the reward model's fast path alone, or its body."""
 
 import logging
-from typing import Any
 
 from django.db.models import Q
 
 from accounts.errors import AccordError
 from labeling.models import ACTIVE_POLICIES, Project
+from labeling.services import judged_at_least
 from models_registry.models import ModelVersion, VersionKind
 from training.errors import NotReady
 from training.models import TrainingRun
 from training.services.start_body_run import body_run_is_due, new_judgements_since_body_run, start_body_run
 from training.services.start_refit import new_judgements_since_refit, refit_is_due, start_refit
-from training.services.start_refresh import check_refresh, new_judgements_since_refresh, start_refresh
+from training.services.start_refresh import MIN_TRAIN, check_refresh, new_judgements_since_refresh, start_refresh
 
 logger = logging.getLogger(__name__)
 
@@ -43,17 +43,14 @@ def start_due_retraining() -> list[TrainingRun]:
     return started
 
 
-def _open_with_base() -> Any:
-    """Without a base nothing reads answers; and this is asked every few seconds, while most projects collect labels."""
-    bases = ModelVersion.objects.filter(kind=VersionKind.BASE).values("project_id")
-    return Project.objects.open().filter(pk__in=bases)
-
-
 def start_due_refits() -> list[TrainingRun]:
-    """Start every refit of the fast path that is due."""
+    """Start every refit of the fast path that is due, in a project without a base model behind a run that prepares one.
+
+    It is asked every few seconds, while most projects have too few judgements to learn from.
+    """
     started = []
     wanted = Q(refit_after__isnull=False) | Q(selection_policy__in=ACTIVE_POLICIES)
-    for project in _open_with_base().filter(wanted).order_by("pk"):
+    for project in Project.objects.open().filter(wanted, judged_at_least(MIN_TRAIN)).order_by("pk"):
         try:
             if refit_is_due(project):
                 why = f"{new_judgements_since_refit(project)} new judgements"
@@ -64,9 +61,10 @@ def start_due_refits() -> list[TrainingRun]:
 
 
 def start_due_body_runs() -> list[TrainingRun]:
-    """Start every training of a reward model's body that is due."""
+    """Start every training of a reward model's body that is due. It prepares no base model: the first refit does."""
     started = []
-    for project in _open_with_base().filter(train_body_after__gt=0).order_by("pk"):
+    bases = ModelVersion.objects.filter(kind=VersionKind.BASE).values("project_id")
+    for project in Project.objects.open().filter(pk__in=bases, train_body_after__gt=0).order_by("pk"):
         try:
             if body_run_is_due(project):
                 why = f"{new_judgements_since_body_run(project)} new judgements"

@@ -18,7 +18,7 @@ from labeling.services.judging import submit_and_offer, submit_comparison, submi
 from labeling.services.learnable import count_preferences, count_ratings, ratings_differ
 from labeling.services.lease import Offer, lease_next, offer_next
 from labeling.services.loading import load_assignment
-from labeling.services.new_judgements import count_new_judgements
+from labeling.services.new_judgements import count_new_judgements, judged_at_least
 from labeling.services.open_items import write_open_items
 from labeling.services.own_reports import mark_reports_read, own_reports_told
 from labeling.services.priorities import PrioritiesWritten, write_priorities
@@ -76,6 +76,7 @@ __all__ = [
     "has_items",
     "import_records",
     "imported_verdicts",
+    "judged_at_least",
     "judgements_of_items",
     "latest_judgements",
     "mark_reports_read",

@@ -98,10 +98,11 @@ def test_a_paused_or_archived_project_does_not_refit(active, alice):
     assert start_due_refits() == []
 
 
-def test_what_is_missing_is_said(project, judged_project, alice, bob):
-    with pytest.raises(NotReady, match="no base model"):
-        services.start_refit(project=judged_project, by=alice, why="")
+def test_what_is_missing_is_said(project, alice):
+    with pytest.raises(NotReady, match="needs 20 judgements.*there are 0"):
+        services.start_refit(project=project, by=alice, why="")
     assert start_due_refits() == []
+    assert not TrainingRun.objects.exists(), "nor is a base prepared for nothing"
 
 
 def test_two_are_not_started_side_by_side(active, alice):

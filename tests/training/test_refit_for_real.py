@@ -54,6 +54,22 @@ def test_what_was_judged_puts_in_order_what_is_open(judged_project, base, alice)
     assert (heard.weight, heard.votes, heard.agreement) == (told["weight"], told["votes"], told["agreement"])
 
 
+def test_a_project_without_a_base_gets_one_and_then_its_order(judged_project, alice, tiny_model, settings):
+    settings.BASE_MODEL = str(tiny_model)
+    judged_project.selection_policy = "v_optimal"
+    judged_project.save(update_fields=["selection_policy"])
+    import_records(project=judged_project, by=alice, lines=pair_lines(60, start=5000))
+    (run,) = start_due_refits()
+    prepared = carry_out(run.after)
+    assert prepared.status == RunStatus.SUCCEEDED, prepared.error
+    run = carry_out(run)
+    assert run.status == RunStatus.SUCCEEDED, run.error
+    version = ModelVersion.objects.get(run_id=run.pk)
+    assert (version.kind, version.base.run_id) == ("reward_model", prepared.pk)
+    assert Item.objects.filter(project=judged_project, open_slots__gt=0, policy="v_optimal").exists()
+    assert start_due_refits() == [], "nothing is new"
+
+
 def test_a_project_in_random_order_is_told_what_its_labels_bought_and_what_contradicts(
     judged_project, base, alice, bob, client
 ):

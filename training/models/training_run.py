@@ -44,10 +44,15 @@ class TrainingRunQuerySet(ClaimedWorkQuerySet["TrainingRun"]):
         return self.refits().filter(Exists(later), status=RunStatus.SUCCEEDED)
 
     def refreshes(self) -> Self:
-        """Part of a whole refresh, or whatever else neither refits nor trains the body by itself."""
+        """Part of a whole refresh, or whatever else neither refits nor trains the body by itself.
+
+        A base model that a refit alone waits for was prepared for it, and belongs to it.
+        """
+        for_refit = Exists(TrainingRun.objects.refits().filter(after=OuterRef("pk")))
         # Not exclude(): a run whose config names no method would be neither.
         other_method = Q(config__method__isnull=True) | ~Q(config__method__in=[FEATURES, *TRAINED])
-        return self.filter(~Q(recipe=Recipe.REWARD_MODEL) | Q(chain_id__isnull=False) | other_method)
+        other_run = (~Q(recipe=Recipe.REWARD_MODEL) | other_method) & ~for_refit
+        return self.filter(Q(chain_id__isnull=False) | other_run)
 
 
 class TrainingRun(ClaimedWork):

@@ -6,8 +6,8 @@ from accounts.models import Membership
 from labeling.models import Project
 from models_registry.models import ModelVersion, VersionKind
 from models_registry.services import register_version
-from training.models import Recipe, TrainingRun
-from training.services.create_run import create_run
+from training.models import TrainingRun
+from training.services.prepare_base import prepare_base
 
 
 def prepare_first_version(*, project: Project, by: Membership | None) -> tuple[ModelVersion | None, TrainingRun | None]:
@@ -18,10 +18,7 @@ def prepare_first_version(*, project: Project, by: Membership | None) -> tuple[M
     """
     if not settings.ENGINE_EMBEDDED and settings.ENGINE_MODEL:
         return register_engine_model(project), None
-    waiting = TrainingRun.objects.unfinished().filter(project=project, recipe=Recipe.PREPARE_BASE).first()
-    return None, waiting or create_run(
-        project=project, by=by, recipe=Recipe.PREPARE_BASE, why="to write the first answers"
-    )
+    return None, prepare_base(project=project, by=by, why="to write the first answers")
 
 
 def register_engine_model(project: Project) -> ModelVersion:

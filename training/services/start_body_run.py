@@ -11,6 +11,8 @@ from training.errors import NotReady
 from training.locking import lock_runs
 from training.models import Recipe, TrainingRun
 from training.services.create_run import create_run
+from training.services.prepare_base import base_under_way
+from training.services.start_refit import refit_threshold
 from training.services.start_refresh import check_judgements
 from training.services.which_version import newest_version
 
@@ -77,11 +79,17 @@ def check_train_body(project: Project) -> None:
             f"{unfinished.get_status_display().lower()}). Wait until it has ended, or cancel it."
         )
     if newest_version(project.pk, VersionKind.BASE) is None:
-        raise NotReady(
-            "This project has no base model on this machine yet, so there is no body to train. "
-            "Start the whole training once: it prepares one."
-        )
+        raise NotReady(_no_base(project))
     check_judgements(project)
+
+
+def _no_base(project: Project) -> str:
+    no_body = "This project has no base model on this machine yet, so there is no body to train."
+    if run := base_under_way(project):
+        return f"{no_body} Wait until run {run.pk} ({run.get_status_display().lower()}) has prepared one."
+    if refit_threshold(project):
+        return f"{no_body} The first refit prepares one, and so does the whole training."
+    return f"{no_body} Start the whole training once: it prepares one."
 
 
 def can_train_body(project: Project) -> tuple[bool, str]:

@@ -11,6 +11,7 @@ from training.errors import NotReady
 from training.locking import lock_runs
 from training.models import FEATURES, Recipe, TrainingRun
 from training.services.create_run import create_run
+from training.services.prepare_base import prepare_base
 from training.services.start_refresh import check_judgements
 from training.services.which_version import newest_version
 
@@ -62,12 +63,14 @@ def refit_is_due(project: Project) -> bool:
 def start_refit(*, project: Project, by: Membership | None, why: str) -> TrainingRun:
     """Freeze a Snapshot and queue a run of the fast path; it ends in a reward model and a new order of open items.
 
+    Where there is no base model it waits for one that is prepared first. Neither is of a chain: it is no refresh.
+
     Args:
         by: None when Accord starts it by itself.
 
     Raises:
         NotPermitted: the role may not start runs.
-        NotReady: too few judgements, no base model yet, or a refit that has not ended.
+        NotReady: too few judgements, or a refit that has not ended.
     """
     if by:
         check_can(by, Permission.START_RUNS)
@@ -75,8 +78,17 @@ def start_refit(*, project: Project, by: Membership | None, why: str) -> Trainin
     check_refit(project)
     # Dozens a day that nobody asked for: webhooks are not told of those.
     snapshot = freeze_snapshot(project=project, by=by, announce=by is not None)
+    before = None
+    if newest_version(project.pk, VersionKind.BASE) is None:
+        before = prepare_base(project=project, by=by, why="for the first refit of the reward model")
     return create_run(
-        project=project, by=by, recipe=Recipe.REWARD_MODEL, config={"method": FEATURES}, snapshot=snapshot, why=why
+        project=project,
+        by=by,
+        recipe=Recipe.REWARD_MODEL,
+        config={"method": FEATURES},
+        snapshot=snapshot,
+        after=before,
+        why=why,
     )
 
 
@@ -91,11 +103,6 @@ def check_refit(project: Project) -> None:
         raise NotReady(
             f"The reward model is being refitted already (run {unfinished.pk}, "
             f"{unfinished.get_status_display().lower()}). Wait until it has ended, or cancel it."
-        )
-    if newest_version(project.pk, VersionKind.BASE) is None:
-        raise NotReady(
-            "This project has no base model on this machine yet, so there is nothing to read the answers with. "
-            "Start the whole training once: it prepares one."
         )
     check_judgements(project)
 

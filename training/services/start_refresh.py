@@ -21,6 +21,7 @@ from training.errors import BadRunConfig, NotReady
 from training.locking import lock_runs
 from training.models import Recipe, TrainingRun
 from training.services.create_run import create_run
+from training.services.prepare_base import base_under_way
 from training.services.which_version import newest_version, winning_body
 
 CHAIN = (Recipe.REWARD_MODEL, Recipe.GRPO, Recipe.EVALUATE)
@@ -31,7 +32,8 @@ MIN_TRAIN = 20
 def start_refresh(
     *, project: Project, by: Membership | None, why: str, config: dict[str, dict[str, Any]] | None = None
 ) -> list[TrainingRun]:
-    """Freeze a Snapshot and queue the chain reward model, policy, evaluation; a base model first where there is none.
+    """Freeze a Snapshot and queue the chain reward model, policy, evaluation; a base model first where there is none
+    and none is under way.
 
     Args:
         by: None when the project's own policy starts it.
@@ -49,8 +51,12 @@ def start_refresh(
     # A button and the trigger do not start two.
     lock_runs(project.pk)
     check_refresh(project)
+    before = None
     if newest_version(project.pk, VersionKind.BASE) is None:
-        recipes.insert(0, Recipe.PREPARE_BASE)
+        # One that a refit or the first answers wait for will do, unless settings are given for one.
+        before = None if Recipe.PREPARE_BASE in given else base_under_way(project)
+        if before is None:
+            recipes.insert(0, Recipe.PREPARE_BASE)
     if strange := sorted(given.keys() - set(recipes)):
         raise BadRunConfig(
             f"{', '.join(strange)} is no recipe of a refresh. Settings go under the name of their recipe: "
@@ -61,7 +67,7 @@ def start_refresh(
         # The policy is trained against the kind of reward model that won last; and this is the next trial.
         given[Recipe.REWARD_MODEL] = {"method": body.method} | given.get(Recipe.REWARD_MODEL, {})
     snapshot = freeze_snapshot(project=project, by=by)
-    chain_id, runs, before = uuid.uuid4(), [], None
+    chain_id, runs = uuid.uuid4(), []
     for recipe in recipes:
         before = create_run(
             project=project,
