@@ -87,7 +87,9 @@ class FeatureReader:
         self._known: dict[str, np.ndarray] = {}
         self._store: FeatureStore | None = None
         if cache_dir is not None:
-            what = (hash_directory(base_dir)[:16], self.layers, prompt_tokens, response_tokens, POOL)
+            # What was read in bfloat16 is a hundredth apart from what is read in float32: the two are not mixed.
+            precision = str(reading_dtype(base_dir)).removeprefix("torch.")
+            what = (hash_directory(base_dir)[:16], self.layers, prompt_tokens, response_tokens, POOL, precision)
             self._store = FeatureStore(cache_dir / "-".join(map(str, what)))
 
     def read(self, answers: Sequence[Answer], *, progress: Callable[[int, int, float], None] | None = None) -> Floats32:
