@@ -10,12 +10,15 @@ GROUPS = np.array([0] * 8 + [1])
 WEIGHTS = np.array([1.2, -0.8, 0.6, 0.5, 0.0, 0.4, -0.6, 0.3, 1.0])
 
 
-def crowd(people: int, votes: int, *, random: int = 0, contrary: int = 0, seed: int = 0) -> tuple[np.ndarray, Votes]:
-    """`votes` each; the first `random` of the people toss coins, the next `contrary` say the opposite."""
+def crowd(
+    people: int, votes: int, *, random: int = 0, contrary: int = 0, of_first: int | None = None, seed: int = 0
+) -> tuple[np.ndarray, Votes]:
+    """`votes` each, the first of all `of_first`; the first `random` people toss coins, the next `contrary` say the
+    opposite."""
     chance = np.random.default_rng(seed)
     phi = chance.normal(size=(600, 9))
-    first, second = chance.integers(600, size=(2, people * votes))
-    who = np.repeat(np.arange(people), votes)
+    who = np.repeat(np.arange(people), [of_first or votes, *[votes] * (people - 1)])
+    first, second = chance.integers(600, size=(2, len(who)))
     p = 1 / (1 + np.exp(-(phi[first] - phi[second]) @ WEIGHTS))
     p = np.where(who < random, 0.5, np.where(who < random + contrary, 1 - p, p))
     wins = (chance.random(len(who)) < p).astype(float)
@@ -39,6 +42,20 @@ def test_who_tosses_coins_or_says_the_contrary_is_heard_less_and_not_dropped():
     assert (found.weights[8:] < 1).sum() <= 1
     assert (found.weights > 0).all()
     assert found.competence[4:8].max() < 0 < found.competence[8:].min()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_one_person_who_gave_most_of_the_votes_is_not_the_crowd(seed):
+    """Two thirds of all votes are one person's, and the contrary of what everybody else says."""
+    found = weigh_annotators(*_ordered(*crowd(40, 25, contrary=1, of_first=2000, seed=seed)))
+    assert found.weights[0] == LEAST_WEIGHT
+    assert found.competence[0] < 0 < found.competence[1:].mean()
+    assert (found.weights[1:] < 1).sum() <= 1
+
+
+def test_one_honest_person_who_gave_most_of_the_votes_is_heard_in_full():
+    found = weigh_annotators(*_ordered(*crowd(40, 25, of_first=2000)))
+    assert (found.weights == 1).all()
 
 
 def test_with_three_votes_each_nothing_is_held_against_anybody():

@@ -7,7 +7,8 @@ The annotators are dealt into folds; a head fitted to everybody else's votes say
 was. An annotator of competence k says "the first" with the chance sigmoid(k d), d being the calibrated difference:
 k = 1 is what the crowd does on average, 0 chance, -1 the contrary. How competence is spread over the crowd is estimated
 from all of them (nonparametric empirical Bayes: EM over a grid, Laird, JASA 73, 1978), and gives each annotator the
-posterior chance of k <= 0.
+posterior chance of k <= 0. In that head, and in what sets d by it, nobody counts for more than a twentieth of what all
+say: who gave most of the votes, and gave them wrongly, would else be the crowd that the others are held against.
 
 Everybody weighs exactly 1, unless the crowd's own votes say that there are people in it who do no better than chance:
 they must be likelier by e^2 than they are under any crowd without such people. Of 60 simulated honest crowds (40
@@ -26,11 +27,12 @@ from training.recipes.intervals import Floats
 from training.recipes.reward_head import fit_targets
 from training.recipes.reward_targets import head_targets
 from training.recipes.uncertainty import deviations
-from training.recipes.votes import OVERALL, Votes
+from training.recipes.votes import OVERALL, Ints, Votes
 
 LEAST_WEIGHT, DOUBT = 0.05, 0.05
 EVIDENCE = 2.0  # nats, of people who do no better than chance
 FOLDS, ROUNDS = 5, 2
+MOST_SHARE, _SHARE_ROUNDS = 0.05, 30  # of the votes that the crowd is held against, by one person
 COMPETENCE_G = np.array([-1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0])
 _EM_STEPS, _NEWTON_STEPS = 500, 10
 _PRIOR_PRECISION = 4.0
@@ -82,11 +84,25 @@ def weigh_annotators(phi_A_K: Floats, groups_K: np.ndarray, votes: Votes) -> Ann
     precisions = fit_targets(head_targets(phi_A_K, pairs), groups_K).precisions
     for _ in range(ROUNDS):
         # In the second round whoever is weighed down no longer teaches the model that judges the others.
-        weighted = pairs.weighted(found.weights)
-        difference_P = _cross_fitted(phi_A_K, groups_K, weighted, decided, precisions)
-        difference_P = _with_others(difference_P, decided, found.weights)
+        counts = found.weights * _held_to_share(pairs.annotator_P, found.weights)
+        difference_P = _cross_fitted(phi_A_K, groups_K, pairs.weighted(counts), decided.weighted(counts), precisions)
+        difference_P = _with_others(difference_P, decided, counts)
         found = _judge(difference_P, decided, count)
     return found
+
+
+def _held_to_share(annotator_P: Ints, weights: Floats) -> Floats:
+    """What each annotator's votes count, so that nobody gives more than MOST_SHARE of what all say together.
+
+    The crowd is held against what people say, each of them, not against whoever judged most: one person who gave most
+    of the votes, and gave them wrongly, would make everybody else look contrary.
+    """
+    said_N = np.bincount(annotator_P, minlength=len(weights)) * weights
+    share = max(MOST_SHARE, 2 / max(1, np.count_nonzero(said_N)))  # of a few people each must say more
+    most = said_N.max(initial=0.0)
+    for _ in range(_SHARE_ROUNDS):
+        most = share * np.minimum(said_N, most).sum()
+    return np.minimum(1.0, most / np.maximum(said_N, 1e-12))
 
 
 def _nobody(count: int) -> AnnotatorWeights:
@@ -110,11 +126,11 @@ def _cross_fitted(
         head = fit_targets(head_targets(phi_A_K, others), groups_K, precisions=precisions)
         mean_P[own_P] = x_P_K[own_P] @ head.weights
         sd_P[own_P] = deviations(x_P_K[own_P], head.covariance)
-    temperature = fit_temperature(mean_P, sd_P, decided.win_P, decided.tie_P)
+    temperature = fit_temperature(mean_P, sd_P, decided.win_P, decided.tie_P, weight_N=decided.weight_P)
     return mean_P / np.sqrt(temperature**2 + np.pi * sd_P**2 / 8)
 
 
-def _with_others(difference_P: Floats, decided: Votes, weights: Floats) -> Floats:
+def _with_others(difference_P: Floats, decided: Votes, counts: Floats) -> Floats:
     """The log odds of each vote for the first, from the difference and from what others said of the same pair.
 
     Their two coefficients are those that foretell the crowd's votes best, with a prior of (1, 0): where every pair was
@@ -124,9 +140,10 @@ def _with_others(difference_P: Floats, decided: Votes, weights: Floats) -> Float
     low_P, high_P = np.minimum(decided.first_P, decided.second_P), np.maximum(decided.first_P, decided.second_P)
     _, place_P = np.unique(np.stack([low_P, high_P], 1), axis=0, return_inverse=True)
     place_P = place_P.ravel()
-    said_P = (decided.win_P - decided.lose_P) * turned_P * weights[decided.annotator_P]
+    count_P = counts[decided.annotator_P]
+    said_P = (decided.win_P - decided.lose_P) * turned_P * count_P
     # Somebody who judged a pair twice is no other.
-    own = place_P * len(weights) + decided.annotator_P
+    own = place_P * len(counts) + decided.annotator_P
     _, own_P = np.unique(own, return_inverse=True)
     others_P = np.bincount(place_P, said_P)[place_P] - np.bincount(own_P, said_P)[own_P]
     x_P_2 = np.column_stack([difference_P, others_P * turned_P])
@@ -134,8 +151,8 @@ def _with_others(difference_P: Floats, decided: Votes, weights: Floats) -> Float
     coefficients = prior.copy()
     for _ in range(_NEWTON_STEPS):
         p_P = 1 / (1 + np.exp(-np.clip(x_P_2 @ coefficients, -30, 30)))
-        gradient = x_P_2.T @ (won_P - p_P) - _PRIOR_PRECISION * (coefficients - prior)
-        hessian = (x_P_2 * (p_P * (1 - p_P))[:, None]).T @ x_P_2 + _PRIOR_PRECISION * np.eye(2)
+        gradient = x_P_2.T @ (count_P * (won_P - p_P)) - _PRIOR_PRECISION * (coefficients - prior)
+        hessian = (x_P_2 * (count_P * p_P * (1 - p_P))[:, None]).T @ x_P_2 + _PRIOR_PRECISION * np.eye(2)
         coefficients = coefficients + np.linalg.solve(hessian, gradient)
     return np.asarray(x_P_2 @ coefficients)
 

@@ -23,12 +23,21 @@ _NAME_LENGTH = 60  # a metric's, in the registry
 _LEAST = 1e-6  # a probability nearer to 0 is held there, so that one vote costs at most 14 nats
 
 
-def fit_temperature(mean_N: Floats, sd_N: Floats, win_N: Floats, tie_N: Floats, *, tie_width: float = 0.0) -> float:
+def fit_temperature(
+    mean_N: Floats,
+    sd_N: Floats,
+    win_N: Floats,
+    tie_N: Floats,
+    *,
+    weight_N: Floats | float = 1.0,
+    tie_width: float = 0.0,
+) -> float:
     """The temperature under which the verdicts are likeliest, with a prior around 1; 1 where there are no votes.
 
     Args:
         mean_N, sd_N: of the differences, in log odds.
         win_N, tie_N: shares of each row's votes.
+        weight_N: how often each row counts.
     """
 
     def cost(log_temperature: float) -> float:
@@ -36,7 +45,7 @@ def fit_temperature(mean_N: Floats, sd_N: Floats, win_N: Floats, tie_N: Floats, 
         first_N, tied_N, second_N = verdicts(mean_N, sd_N, tie_width=tie_width, temperature=temperature)
         tied_N = tied_N if tie_width > 0 else np.sqrt(first_N * second_N)  # half a vote each
         said = win_N * _log(first_N) + tie_N * _log(tied_N) + (1 - win_N - tie_N) * _log(second_N)
-        return float(-said.sum() + 0.5 * (log_temperature / _SPREAD_OF_LOG) ** 2)
+        return float(-(weight_N * said).sum() + 0.5 * (log_temperature / _SPREAD_OF_LOG) ** 2)
 
     best = min(_LOG_TEMPERATURES, key=cost)
     for width in 0.1 / 3.0 ** np.arange(1, 9):
