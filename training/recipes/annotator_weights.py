@@ -98,10 +98,10 @@ def _held_to_share(annotator_P: Ints, weights: Floats) -> Floats:
     of the votes, and gave them wrongly, would make everybody else look contrary.
     """
     said_N = np.bincount(annotator_P, minlength=len(weights)) * weights
-    share = max(MOST_SHARE, 2 / max(1, np.count_nonzero(said_N)))  # of a few people each must say more
-    most = said_N.max(initial=0.0)
+    share = max(MOST_SHARE, 2 / max(1, int((said_N > 0).sum())))  # of a few people each must say more
+    most = float(said_N.max(initial=0.0))
     for _ in range(_SHARE_ROUNDS):
-        most = share * np.minimum(said_N, most).sum()
+        most = share * float(np.minimum(said_N, most).sum())
     return np.minimum(1.0, most / np.maximum(said_N, 1e-12))
 
 
