@@ -141,7 +141,8 @@ class ProjectForm(SetupForm):
         0,
         None,
         "Minutes to hours on the trainer. The trained body takes the fast path's place where held-out votes show it to "
-        "be better. 0: only by the button on the training page.",
+        "be better. In a large project a tenth of what the last one learnt from must be new, too. 0: by the button on "
+        "the training page alone.",
         initial=1000,
         required=False,
     )

@@ -20,6 +20,7 @@ from training.services.resolve_inputs import resolve_inputs
 from training.services.start_refresh import new_judgements_since_refresh
 from training.services.which_version import reward_model_of
 from training.triggers import start_due_body_runs, start_due_refits, start_due_retraining
+from training.views.body import say_schedule
 
 pytestmark = pytest.mark.django_db
 
@@ -90,6 +91,21 @@ def test_one_that_failed_is_not_tried_again_before_so_many_are_new(due, alice, b
     assert start_due_body_runs() == []
     judge_more(due, alice, bob, 1)
     assert [run.why for run in start_due_body_runs()] == ["50 new judgements"]
+
+
+def test_after_much_was_learnt_a_tenth_of_it_must_be_new(due, alice, bob, tiny_model):
+    trial(services.start_body_run(project=due, by=alice, why=""), tiny_model, gain=0.018)
+    Project.objects.update(train_body_after=2)
+    due.refresh_from_db()
+    assert Snapshot.objects.get().judgement_count == 60
+    judge_more(due, alice, bob, 5)
+    assert start_due_body_runs() == []
+    assert say_schedule(due, "") == (
+        "5 of 6 new judgements; at 6, a tenth of what the last one learnt from, it is trained by itself."
+    )
+    judge_more(due, alice, bob, 1)
+    assert say_schedule(due, "") == "6 of 6 new judgements: it is due, and starts by itself."
+    assert [run.why for run in start_due_body_runs()] == ["6 new judgements"]
 
 
 def test_body_refit_and_refresh_do_not_postpone_one_another(due):
@@ -229,7 +245,8 @@ def test_the_api_names_the_reward_model_and_trains_its_body(due, alice, client, 
     headers = {"Authorization": f"Bearer {create_token(by=alice, name='test')[1]}"}
     address = f"/api/v1/projects/{due.pk}"
     assert client.get(f"{address}/reward-model", headers=headers).json() == {
-        "version": None, "train_body_after": 50, "new_judgements": 60, "why_not_now": "", "last_trial": None,
+        "version": None, "train_body_after": 50, "new_judgements_needed": 50, "new_judgements": 60, "why_not_now": "",
+        "last_trial": None,
     }  # fmt: skip
     answer = client.post(f"{address}/train-body", headers=headers)
     assert (answer.status_code, answer.json()["config"]) == (201, {"method": "lora"})
@@ -241,7 +258,10 @@ def test_the_api_names_the_reward_model_and_trains_its_body(due, alice, client, 
     assert (told["last_trial"]["won"], told["last_trial"]["gain"]) == (True, 0.018)
     changed = client.patch(address, {"train_body_after": -1}, "application/json", headers=headers)
     assert (changed.status_code, list(changed.json()["error"]["fields"])) == (422, ["train_body_after"])
+    Snapshot.objects.update(judgement_count=100_000)
+    assert client.get(f"{address}/reward-model", headers=headers).json()["new_judgements_needed"] == 10_000
     assert client.patch(address, {"train_body_after": 0}, "application/json", headers=headers).status_code == 200
+    assert client.get(f"{address}/reward-model", headers=headers).json()["new_judgements_needed"] is None
     assert start_due_body_runs() == []
 
 

@@ -16,7 +16,7 @@ from models_registry.models import ModelVersion
 from training import services
 from training.api.serializers import RunSerializer
 from training.services.body_trials import BodyTrial, last_trial
-from training.services.start_body_run import can_train_body, new_judgements_since_body_run
+from training.services.start_body_run import body_threshold, can_train_body, new_judgements_since_body_run
 from training.services.which_version import reward_model_of
 
 
@@ -42,6 +42,7 @@ class BodyTrialSerializer(serializers.Serializer[BodyTrial]):
 class ProjectRewardModelSerializer(serializers.Serializer[Project]):
     version = serializers.SerializerMethodField()
     train_body_after = serializers.IntegerField()
+    new_judgements_needed = serializers.SerializerMethodField()
     new_judgements = serializers.SerializerMethodField()
     why_not_now = serializers.SerializerMethodField()
     last_trial = serializers.SerializerMethodField()
@@ -53,6 +54,9 @@ class ProjectRewardModelSerializer(serializers.Serializer[Project]):
 
     def get_new_judgements(self, project: Project) -> int:
         return new_judgements_since_body_run(project)
+
+    def get_new_judgements_needed(self, project: Project) -> int | None:
+        return body_threshold(project)
 
     def get_why_not_now(self, project: Project) -> str:
         return can_train_body(project)[1]
@@ -70,8 +74,10 @@ class ProjectRewardModel(APIView):
     def get(self, request: Request, project_id: int) -> Response:
         """Which version is the project's reward model, and when its body is trained.
 
-        `new_judgements` are those since the body was trained last; at `train_body_after` it is trained by itself, with
-        0 never. `why_not_now` is empty where it may be started; `last_trial` says how trained body and fast path did.
+        `new_judgements` are those since the body was trained last; at `new_judgements_needed` it is trained by itself:
+        `train_body_after`, or a tenth of what it learnt from last if that is more; null where `train_body_after` is 0,
+        which is never. `why_not_now` is empty where it may be started; `last_trial` says how trained body and fast
+        path did.
         """
         project = get_object_or_404(Project.objects.for_member(member_of(request)), pk=project_id)
         return Response(ProjectRewardModelSerializer(project).data)

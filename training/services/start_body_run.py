@@ -17,6 +17,18 @@ from training.services.start_refresh import check_judgements
 from training.services.which_version import newest_version
 
 METHOD = "lora"
+# Nor before this share of what the last one learnt from is new: each trains on all that was judged, for hours where
+# that is much, and a hundredth more changes little.
+MIN_NEW_SHARE = 0.1
+
+
+def body_threshold(project: Project) -> int | None:
+    """So many new judgements since the last one start the next; None: none starts by itself."""
+    if not project.train_body_after:
+        return None
+    last = last_body_run(project)
+    learnt_from = last.snapshot.judgement_count if last and last.snapshot else 0
+    return max(project.train_body_after, int(MIN_NEW_SHARE * learnt_from))
 
 
 def last_body_run(project: Project) -> TrainingRun | None:
@@ -35,10 +47,10 @@ def new_judgements_since_body_run(project: Project, *, limit: int | None = None)
 
 def body_run_is_due(project: Project) -> bool:
     """Enough new judgements, none under way, and it would not be refused."""
-    wanted = project.train_body_after
-    if not wanted or project.archived_at or project.paused_at:
+    threshold = body_threshold(project)
+    if threshold is None or project.archived_at or project.paused_at:
         return False
-    if new_judgements_since_body_run(project, limit=wanted) < wanted:
+    if new_judgements_since_body_run(project, limit=threshold) < threshold:
         return False
     return can_train_body(project)[0]
 

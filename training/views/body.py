@@ -11,7 +11,12 @@ from accounts.permissions import Permission
 from labeling.models import Project
 from training import services
 from training.services.body_trials import last_trial
-from training.services.start_body_run import can_train_body, last_body_run, new_judgements_since_body_run
+from training.services.start_body_run import (
+    body_threshold,
+    can_train_body,
+    last_body_run,
+    new_judgements_since_body_run,
+)
 from training.services.which_version import reward_model_of
 
 
@@ -44,12 +49,14 @@ def say_schedule(project: Project, why_not: str) -> str:
     """
     if project.archived_at:
         return "An archived project trains nothing by itself."
-    if not project.train_body_after:
+    threshold = body_threshold(project)
+    if threshold is None:
         return "It is trained by the button alone: the settings name no number of new judgements."
     new = new_judgements_since_body_run(project)
-    counted = f"{new:,} of {project.train_body_after:,} new judgements"
+    counted = f"{new:,} of {threshold:,} new judgements"
     if project.paused_at:
         return f"{counted}. While the project is paused it is not trained by itself."
-    if new < project.train_body_after:
-        return f"{counted}; at {project.train_body_after:,} it is trained by itself."
+    if new < threshold:
+        share = ", a tenth of what the last one learnt from," if threshold > project.train_body_after else ""
+        return f"{counted}; at {threshold:,}{share} it is trained by itself."
     return f"{counted}: it starts as soon as it can." if why_not else f"{counted}: it is due, and starts by itself."
