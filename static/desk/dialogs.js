@@ -10,7 +10,10 @@ export const watchDialogs = () => {
   asking.addEventListener("keydown", (event) => {
     if (event.target.matches("[data-own-words]")) return;
     const choice = asking.querySelector(`[data-choice-key="${CSS.escape(event.key)}"]`);
-    if (choice) { event.preventDefault(); choice.click(); }
+    if (!choice) return;
+    event.preventDefault();
+    event.stopPropagation(); // the dialog is closed by then, and the next item would take the key for a verdict
+    choice.click();
   });
   asking.addEventListener("submit", (event) => {
     event.preventDefault();

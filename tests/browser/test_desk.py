@@ -103,6 +103,7 @@ def test_skip_gives_the_item_to_somebody_else(desk):
     desk.keyboard.press("2")
     wait_for_another(desk, first)
     expect(desk.locator("[data-status]")).to_contain_text("Skipped")
+    expect(desk.locator("input[type=radio]:checked")).to_have_count(0)  # the key of the reason is no verdict
     skipped = Assignment.objects.get(pk=first)
     assert (skipped.state, skipped.skip_reason) == (Assignment.State.SKIPPED, "unclear")
     assert not Comparison.objects.exists()
