@@ -33,7 +33,7 @@ from training.recipes.conversations import (
     template_takes,
 )
 from training.recipes.feature_store import SHARD_ANSWERS, FeatureStore
-from training.recipes.model_directory import check_model_directory, hash_directory
+from training.recipes.model_directory import check_model_directory, fingerprint_directory
 from training.recipes.policies import device, load_base, load_tokenizer, reading_dtype
 from training.recipes.run import RecipeError
 from training.recipes.shared_prefix import Group, Pool, answer_states, pack, share_prefixes
@@ -89,7 +89,9 @@ class FeatureReader:
         if cache_dir is not None:
             # What was read in bfloat16 is a hundredth apart from what is read in float32: the two are not mixed.
             precision = str(reading_dtype(base_dir)).removeprefix("torch.")
-            what = (hash_directory(base_dir)[:16], self.layers, prompt_tokens, response_tokens, POOL, precision)
+            what = (
+                fingerprint_directory(base_dir)[:16], self.layers, prompt_tokens, response_tokens, POOL, precision,
+            )  # fmt: skip
             self._store = FeatureStore(cache_dir / "-".join(map(str, what)))
 
     def read(self, answers: Sequence[Answer], *, progress: Callable[[int, int, float], None] | None = None) -> Floats32:

@@ -3,6 +3,7 @@
 import hashlib
 import os
 from pathlib import Path
+from typing import Any
 
 from training.recipes.run import RecipeError
 
@@ -26,11 +27,20 @@ def check_model_directory(directory: Path) -> None:
 
 def hash_directory(directory: Path) -> str:
     """sha256 over names and contents: two directories with the same files have the same hash."""
-    digest = hashlib.sha256()
-    for file in sorted(directory.iterdir()):
+    return _hash_files(sorted(directory.iterdir()), hashlib.sha256())
+
+
+def fingerprint_directory(directory: Path) -> str:
+    """As `hash_directory`, but of weights no more than `fingerprint_base` looks at."""
+    others = [file for file in sorted(directory.iterdir()) if file.suffix != ".safetensors"]
+    return _hash_files(others, hashlib.sha256(fingerprint_base(directory).encode()))
+
+
+def _hash_files(files: list[Path], digest: Any) -> str:
+    for file in files:
         with file.open("rb") as content:
             digest.update(f"{file.name}\0{hashlib.file_digest(content, 'sha256').hexdigest()}\n".encode())
-    return digest.hexdigest()
+    return str(digest.hexdigest())
 
 
 def fingerprint_base(directory: Path) -> str:

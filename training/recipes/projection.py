@@ -10,7 +10,7 @@ from training.recipes.intervals import Floats
 
 # Few votes want few, and more do no harm to many (HH helpful, training pairs, cross-validated, 128 votes: .636 with 48
 # components, .637 with 96; 1,100 votes: .687 with 48, .691 with 96 and 192). Beyond the most a refit only gets slower.
-COMPONENTS, MOST_COMPONENTS, VOTES_A_COMPONENT = 48, 128, 8
+COMPONENTS, MOST_COMPONENTS, VOTES_A_COMPONENT = 48, 96, 8
 TEXT, LENGTH = 0, 1  # the head's prior groups
 
 
