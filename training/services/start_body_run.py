@@ -5,13 +5,14 @@ from django.db import transaction
 from accounts.models import Membership
 from accounts.permissions import Permission, check_can
 from labeling.models import Project
-from labeling.services import count_new_judgements, freeze_snapshot
+from labeling.services import freeze_snapshot
 from models_registry.models import VersionKind
 from training.errors import NotReady
 from training.locking import lock_runs
 from training.models import Recipe, TrainingRun
 from training.services.create_run import create_run
 from training.services.prepare_base import base_under_way
+from training.services.since_last import last_run, learnt_from, new_judgements_since
 from training.services.start_refit import refit_threshold
 from training.services.start_refresh import check_judgements
 from training.services.which_version import newest_version
@@ -26,23 +27,17 @@ def body_threshold(project: Project) -> int | None:
     """So many new judgements since the last one start the next; None: none starts by itself."""
     if not project.train_body_after:
         return None
-    last = last_body_run(project)
-    learnt_from = last.snapshot.judgement_count if last and last.snapshot else 0
-    return max(project.train_body_after, int(MIN_NEW_SHARE * learnt_from))
+    return max(project.train_body_after, int(MIN_NEW_SHARE * learnt_from(last_body_run(project))))
 
 
 def last_body_run(project: Project) -> TrainingRun | None:
     """The newest, however it ended: one that failed is not tried again before so much is new."""
-    runs = TrainingRun.objects.body_runs().filter(project=project, snapshot__isnull=False)
-    found: TrainingRun | None = runs.select_related("snapshot").order_by("-pk").first()
-    return found
+    return last_run(project, TrainingRun.objects.body_runs())
 
 
 def new_judgements_since_body_run(project: Project, *, limit: int | None = None) -> int:
     """Counted judgements that the newest one does not know; refits and whole refreshes count for nothing here."""
-    last = last_body_run(project)
-    after = last.snapshot.last_judgement_id if last and last.snapshot else 0
-    return count_new_judgements(project, after=after, limit=limit)
+    return new_judgements_since(project, last_body_run(project), limit=limit)
 
 
 def body_run_is_due(project: Project) -> bool:

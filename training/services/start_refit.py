@@ -5,13 +5,14 @@ from django.db import transaction
 from accounts.models import Membership
 from accounts.permissions import Permission, check_can
 from labeling.models import ACTIVE_POLICIES, Project
-from labeling.services import count_new_judgements, freeze_snapshot
+from labeling.services import freeze_snapshot
 from models_registry.models import VersionKind
 from training.errors import NotReady
 from training.locking import lock_runs
 from training.models import FEATURES, Recipe, TrainingRun
 from training.services.create_run import create_run
 from training.services.prepare_base import prepare_base
+from training.services.since_last import last_run, learnt_from, new_judgements_since
 from training.services.start_refresh import check_judgements
 from training.services.which_version import newest_version
 
@@ -32,23 +33,17 @@ def refit_threshold(project: Project) -> int | None:
     if project.archived_at or project.paused_at:
         return None
     wanted = project.refit_after or (REFIT_AFTER if selects_actively(project) else None)
-    last = last_refit(project)
-    learnt_from = last.snapshot.judgement_count if last and last.snapshot else 0
-    return wanted and max(wanted, int(MIN_NEW_SHARE * learnt_from))
+    return wanted and max(wanted, int(MIN_NEW_SHARE * learnt_from(last_refit(project))))
 
 
 def last_refit(project: Project) -> TrainingRun | None:
     """The newest, however it ended: one that failed is not tried again before something new is there."""
-    refits = TrainingRun.objects.refits().filter(project=project, snapshot__isnull=False)
-    found: TrainingRun | None = refits.select_related("snapshot").order_by("-pk").first()
-    return found
+    return last_run(project, TrainingRun.objects.refits())
 
 
 def new_judgements_since_refit(project: Project, *, limit: int | None = None) -> int:
     """Counted judgements that the newest refit does not know."""
-    last = last_refit(project)
-    after = last.snapshot.last_judgement_id if last and last.snapshot else 0
-    return count_new_judgements(project, after=after, limit=limit)
+    return new_judgements_since(project, last_refit(project), limit=limit)
 
 
 def refit_is_due(project: Project) -> bool:
