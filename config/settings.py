@@ -177,6 +177,8 @@ ENGINE_MODEL = env_str("ENGINE_MODEL", "")
 ENGINE_TIMEOUT_SECONDS = env_int("ENGINE_TIMEOUT_SECONDS", 300)
 ENGINE_CONCURRENCY = env_int("ENGINE_CONCURRENCY", 16)
 BASE_MODEL = env_str("ACCORD_BASE_MODEL", "package")
+# Who gives training a sample of what was served: (project's id, most) -> [(messages, text), …].
+SERVED_ANSWERS = "serving.services.sample_answers"
 # What `seed_demo` makes its project of: project.json, prompts, demonstrations, guidelines.
 DEMO_DIR = Path(env_str("ACCORD_DEMO_DIR", str(BASE_DIR / "demo")))
 GATEWAY_URL = env_str("GATEWAY_URL", f"http://127.0.0.1:{env_int('ACCORD_GATEWAY_PORT', 8001)}")

@@ -9,6 +9,7 @@ FIGURES = {
     "train_rankings": ("Rankings learnt from", ""),
     "train_ratings": ("Ratings learnt from", ""),
     "held_out_votes": ("Held-out verdicts on two answers", ""),
+    "served_answers": ("Answers to users that items were chosen for", ""),
     "prompts": ("Held-out prompts answered", ""),
     "steps": ("Steps", ""),
     "loss": ("Loss at the end", "nats a token"),
@@ -35,8 +36,9 @@ LEFT_OUT = {
 def say_figures(figures: dict[str, Any]) -> list[tuple[str, str]]:
     """The figures that anybody understands, in the order of the table above."""
     known = [(name, figures[name]) for name in FIGURES if name in figures]
-    # A project asks for one kind of judgement: that it learnt from none of the others is no news.
-    known = [(name, value) for name, value in known if value or not name.startswith("train_")]
+    # A project asks for one kind of judgement: that it learnt from none of the others is no news. Nor that it serves
+    # nobody yet.
+    known = [(name, value) for name, value in known if value or not name.startswith(("train_", "served_"))]
     told = [(FIGURES[name][0], f"{_say(value)} {FIGURES[name][1]}".strip()) for name, value in known]
     told += [(word, _say(figures[name])) for name, word in LEFT_OUT.items() if figures.get(name)]
     return told + [

@@ -9,6 +9,7 @@ from serving.services.answers import (
 )
 from serving.services.feedback import record_feedback
 from serving.services.routing import Route, choose_route, served_projects
+from serving.services.sample import sample_answers
 from serving.services.settle import settle_feedback
 from serving.services.sweep import sweep_feedback, sweep_unfinished
 
@@ -22,6 +23,7 @@ __all__ = [
     "interrupt_answer",
     "open_answer",
     "record_feedback",
+    "sample_answers",
     "served_projects",
     "settle_feedback",
     "sweep_feedback",

@@ -18,6 +18,7 @@ from training.recipes.reward_model import Config, reward_model
 from training.recipes.reward_scorer import BodyReader
 from training.recipes.reward_trainer import TrainSettings
 from training.recipes.run import RecipeError, Run
+from training.recipes.selection import Belief, choose
 from training.recipes.trained_body import try_trained_body
 from training.recipes.votes import Votes
 
@@ -61,6 +62,68 @@ def test_what_cannot_be_read_in_time_keeps_its_place(model, open_items, tmp_path
     figures = put_in_order(model, open_items, target, dataclasses.replace(ORDERING, seconds_to_read=0))
     assert figures == {"open_items": 36, "items_in_order": 1, "items_refused": 0}
     assert [line["item_id"] for line in lines(target)] == [rows[0]["item_id"]]
+
+
+@pytest.fixture
+def served_answers(snapshot, tmp_path):
+    """The first answers of prompts that are about one thing."""
+    rows = read_rows(snapshot / "train.jsonl", keys=("prompt",))
+    path = tmp_path / "served_answers.jsonl"
+    write_lines(path, [{"prompt": row["prompt"], "response": f"{row['response_a']} So there."} for row in rows[:40]])
+    return path
+
+
+def test_what_users_were_answered_is_what_v_optimal_chooses_for(model, open_items, served_answers, tmp_path):
+    target, ordering = tmp_path / "priorities.jsonl", dataclasses.replace(ORDERING, policy="v_optimal")
+    figures = put_in_order(model, open_items, target, ordering, served_answers=served_answers)
+    assert figures["served_answers"] == 40
+    scores = [line["score"] for line in lines(target) if line["score"] is not None]
+    rows = read_rows(open_items, keys=("prompt",))
+    sides = [
+        model.features([(row["prompt"], row[f"response_{side}"]) for row in rows]) for side in ("a", "b")
+    ]  # fmt: skip
+    served = model.features([(row["prompt"], row["response"]) for row in read_rows(served_answers, keys=())])
+    expected = choose(
+        "v_optimal", sides[0] - sides[1],
+        Belief(model.weights, model.covariance, model.prior_precision, model.projection.groups),
+        served_M_K=served - served.mean(0), item_ids=[row["item_id"] for row in rows],
+        prompt_ids=[row["prompt_id"] for row in rows], batch=8, seed=1, random_share=0.2,
+    )  # fmt: skip
+    assert sorted(scores) == pytest.approx(sorted(expected.score_N[~np.isnan(expected.score_N)]), rel=1e-6)
+    put_in_order(model, open_items, target, ordering)
+    assert scores != [line["score"] for line in lines(target) if line["score"] is not None]
+
+
+@pytest.mark.parametrize("why", ["few", "no time", "none"])
+def test_where_too_little_is_known_of_users_it_chooses_for_the_held_out_pairs(
+    model, open_items, served_answers, tmp_path, why
+):
+    target, ordering = tmp_path / "priorities.jsonl", dataclasses.replace(ORDERING, policy="v_optimal")
+    answers = [(row["prompt"], row["response_a"]) for row in read_rows(open_items, keys=("prompt",))]
+    pairs = answers[:9], answers[9:18]
+    put_in_order(model, open_items, target, ordering, held_out=pairs)
+    expected = target.read_text()
+    if why == "no time":
+        ordering = dataclasses.replace(ordering, seconds_to_read=0)
+    else:
+        rows = read_rows(served_answers, keys=("prompt",))
+        write_lines(served_answers, rows[:29] if why == "few" else [])
+    figures = put_in_order(model, open_items, target, ordering, held_out=pairs, served_answers=served_answers)
+    assert figures["served_answers"] == 0
+    assert target.read_text() == expected
+
+
+def test_a_policy_that_does_not_ask_what_is_served_reads_none_of_it(model, open_items, tmp_path):
+    figures = put_in_order(model, open_items, tmp_path / "out", ORDERING, served_answers=tmp_path / "not there")
+    assert "served_answers" not in figures
+
+
+def test_served_answers_that_are_not_as_agreed_are_refused_with_their_line(model, open_items, tmp_path):
+    write_lines(tmp_path / "served.jsonl", [{"prompt": [{"role": "user", "content": "Hm?"}], "response": 7}])
+    ordering = dataclasses.replace(ORDERING, policy="v_optimal")
+    with pytest.raises(RecipeError, match="Line 1 of served.jsonl: response must be text"):
+        put_in_order(model, open_items, tmp_path / "out", ordering, served_answers=tmp_path / "served.jsonl")
+    assert not (tmp_path / "out").exists()
 
 
 def test_no_open_items_are_no_trouble(model, tmp_path):

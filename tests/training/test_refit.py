@@ -3,6 +3,7 @@
 import json
 import shutil
 import uuid
+from pathlib import Path
 
 import pytest
 from django.conf import settings
@@ -11,7 +12,9 @@ from config.celery import app
 from labeling.models import Item, Project, Snapshot
 from labeling.services import import_records, lease_next, pause_project, submit_comparison
 from models_registry.models import ModelVersion
+from serving.models import ServedResponse
 from tests.labeling.conftest import pair_lines
+from tests.models_registry.making import make_version
 from training import services
 from training.errors import BadRunConfig, IllegalMove, NotReady
 from training.models import RunStatus, TrainingRun
@@ -152,6 +155,27 @@ def test_the_recipe_is_given_the_open_items_and_the_projects_settings(active, al
         Item.objects.open().filter(prompt__held_out=False).order_by("pk").values_list("pk", flat=True)
     )
     assert json.loads((run.directory / "config.json").read_text()) == config
+
+
+def test_the_recipe_is_given_what_users_were_answered(active, alice, tmp_path, tiny_model):
+    version = make_version(alice, active.pk, tmp_path, kind="base", name="Base")
+    asked = [{"role": "user", "content": "What is tea?"}]
+    ServedResponse.objects.bulk_create(
+        ServedResponse(
+            organisation=active.organisation, project=active, version=version, stage="production", propensity=1,
+            messages=asked, text=f"Answer {number}", status=status,
+        )
+        for number in range(3)
+        for status in ("complete", "interrupted")
+    )  # fmt: skip
+    (run,) = start_due_refits()
+    run = TrainingRun.objects.select_related("project", "snapshot").get(pk=run.pk)
+    given = Path(build_config(run)["served_answers"])
+    rows = [json.loads(line) for line in given.read_text().splitlines()]
+    assert sorted(row["response"] for row in rows) == ["Answer 0", "Answer 1", "Answer 2"]
+    assert all(row["prompt"] == asked for row in rows)
+    assert finished(run, tiny_model).status == RunStatus.SUCCEEDED
+    assert not given.exists(), "users' conversations are not left lying"
 
 
 def test_nobody_points_a_run_at_open_items_of_their_own(project, alice):

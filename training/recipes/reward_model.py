@@ -59,6 +59,7 @@ class Config:
     # What tells how sure a trained body's head is: its posterior, or an ensemble of heads with random priors.
     uncertainty: Literal["laplace", "ensemble"] = "laplace"
     open_items: str | None = None  # comparisons to be put in order for judging
+    served_answers: str | None = None  # to users' conversations, for a policy that chooses for what is served
     selection_policy: str = DEFAULT
     random_share: float = 0.15
     batch: int = 50  # labels that are expected before the next refit
@@ -145,8 +146,12 @@ def reward_model(run: Run, config: Config) -> None:
         ordering = Ordering(
             config.selection_policy, config.random_share, config.batch, config.seed, config.seconds_to_read
         )
-        served = [held_out.answers[n] for n in held_out.first_P], [held_out.answers[n] for n in held_out.second_P]
-        figures |= put_in_order(model, Path(config.open_items), run.directory / PRIORITIES, ordering, served=served)
+        first, second = ([held_out.answers[n] for n in side] for side in (held_out.first_P, held_out.second_P))
+        figures |= put_in_order(
+            model, Path(config.open_items), run.directory / PRIORITIES, ordering,
+            served_answers=Path(config.served_answers) if config.served_answers else None,
+            held_out=(first, second),
+        )  # fmt: skip
         told["priorities"] = PRIORITIES
     write_contradictions(
         lambda part, its_A: RewardModel.fit(reader, part, basis=basis.of_some(its_A))[0],

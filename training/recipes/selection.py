@@ -37,6 +37,7 @@ class Policy:
     gain: Gain
     times: int | None = None  # chooses among so many times the batch, drawn at random; None: among all
     open_minded: bool = False  # does not trust the evidence that a group of features is of no use
+    for_served: bool = False  # chooses for what will be served
 
 
 # By the name of the policy's file in labeling/selection, which says the same to people.
@@ -45,7 +46,7 @@ POLICIES = {
     "d_optimal": Policy(d_optimal),
     "bald": Policy(bald),
     "uncertainty": Policy(uncertainty),
-    "v_optimal": Policy(v_optimal, open_minded=True),
+    "v_optimal": Policy(v_optimal, open_minded=True, for_served=True),
 }
 
 
@@ -124,7 +125,8 @@ def choose(
         belief: None before the first head.
         batch: how many labels are expected before the next refit.
         seed: of this refit: draws the candidates and the order behind the batch.
-        served_M_K: v_optimal alone: differences as they will be served; the candidates themselves when absent.
+        served_M_K: for v_optimal: differences as they will be served, or answers around their mean; the candidates
+            themselves when absent.
         arm_seed: of the project. It must never change: it says which items are in the random arm.
 
     Raises:
@@ -161,6 +163,10 @@ def choose(
     propensity_N = np.where(is_random_N, random_share, 1 - random_share)
     propensity_N[chosen] *= drawn
     return Order(_spread(place_N), [RANDOM if r else policy for r in is_random_N], propensity_N, score_N)
+
+
+def knows_what_is_served(policy: str) -> bool:
+    return policy in POLICIES and POLICIES[policy].for_served
 
 
 def in_random_arm(item_id: int | str, arm_seed: int, random_share: float = RANDOM_SHARE) -> bool:

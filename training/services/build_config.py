@@ -11,10 +11,11 @@ from training.errors import NotReady
 from training.models import Recipe, TrainingRun
 from training.services.create_run import DEMONSTRATIONS
 from training.services.resolve_inputs import input_directories, input_versions, resolve_inputs
+from training.services.served_answers import write_served_answers
 from training.services.start_refit import refit_threshold, selects_actively
 
 # The recipes' names for the versions that a run stands on.
-OPEN_ITEMS = "open_items.jsonl"
+OPEN_ITEMS, SERVED_ANSWERS = "open_items.jsonl", "served_answers.jsonl"
 # How long a refit may spend on reading answers that it has not met yet; the others keep their places until the next.
 SECONDS_TO_READ = 20.0
 # Of the open items so many are chosen with care: what is judged until the next refit, and a reserve. Others follow.
@@ -56,10 +57,12 @@ def build_config(run: TrainingRun) -> dict[str, Any]:
 
 def _selection(run: TrainingRun) -> dict[str, Any]:
     """What the recipe needs to put the open items in order, and the file with these."""
-    path = run.directory / OPEN_ITEMS
-    write_open_items(project=run.project, path=path)
+    items, answers = run.directory / OPEN_ITEMS, run.directory / SERVED_ANSWERS
+    write_open_items(project=run.project, path=items)
+    write_served_answers(project_id=run.project_id, path=answers)
     return {
-        "open_items": str(path),
+        "open_items": str(items),
+        "served_answers": str(answers),
         "selection_policy": run.project.selection_policy,
         "random_share": run.project.random_share,
         "batch": min(MAX_BATCH, max(MIN_BATCH, 2 * (refit_threshold(run.project) or 0))),

@@ -22,6 +22,7 @@ RESOLVED = frozenset(
         "random_share",
         "reward_model_dir",
         "selection_policy",
+        "served_answers",
         "snapshot_dir",
     }
 )

@@ -10,7 +10,7 @@ from django.utils.timezone import now
 from labeling.services import store_annotator_weights, store_contradictions, write_priorities
 from training.errors import BadResult, IllegalMove
 from training.models import Recipe, RunStatus, TrainingRun
-from training.services.build_config import OPEN_ITEMS
+from training.services.build_config import OPEN_ITEMS, SERVED_ANSWERS
 
 
 def write_back(run: TrainingRun, result: dict[str, Any]) -> None:
@@ -40,7 +40,8 @@ def write_back(run: TrainingRun, result: dict[str, Any]) -> None:
 
 def forget_files(run: TrainingRun, result: dict[str, Any]) -> None:
     """What was only on its way: a project's open items, a copy a refit, would fill the disk."""
-    for path in [run.directory / OPEN_ITEMS, *(_file(run, result, name) for name in ("priorities", "contradictions"))]:
+    given = [run.directory / name for name in (OPEN_ITEMS, SERVED_ANSWERS)]
+    for path in [*given, *(_file(run, result, name) for name in ("priorities", "contradictions"))]:
         if path:
             with suppress(OSError):
                 path.unlink(missing_ok=True)
