@@ -9,6 +9,7 @@ from labeling.models import AnnotatorWeight, Contradiction, Item
 from labeling.services import import_records
 from labeling.services.contradictions import contradictions_of
 from models_registry.models import ModelVersion
+from serving.models import ServedResponse
 from tests.labeling.conftest import pair_lines
 from training import services
 from training.models import RunStatus, TrainingRun
@@ -62,8 +63,18 @@ def test_a_project_without_a_base_gets_one_and_then_its_order(judged_project, al
     (run,) = start_due_refits()
     prepared = carry_out(run.after)
     assert prepared.status == RunStatus.SUCCEEDED, prepared.error
+    ServedResponse.objects.bulk_create(
+        ServedResponse(
+            organisation=judged_project.organisation, project=judged_project, stage="production", propensity=1,
+            version=ModelVersion.objects.get(run_id=prepared.pk), messages=[{"role": "user", "content": "Tea?"}],
+            text="Tea, " * (number + 1), status="complete",
+        )
+        for number in range(40)
+    )  # fmt: skip
     run = carry_out(run)
     assert run.status == RunStatus.SUCCEEDED, run.error
+    assert run.result["figures"]["served_answers"] == 40
+    assert not (run.directory / "served_answers.jsonl").exists()
     version = ModelVersion.objects.get(run_id=run.pk)
     assert (version.kind, version.base.run_id) == ("reward_model", prepared.pk)
     assert Item.objects.filter(project=judged_project, open_slots__gt=0, policy="v_optimal").exists()
