@@ -289,12 +289,16 @@ def test_judgements_without_a_number_contradict_nothing(reward_dir):
 
 def test_a_trained_body_takes_the_place_of_the_fast_path_only_where_it_is_better(tiny, snapshot, tmp_path):
     run = Run(tmp_path / "run")
-    reward_model(run, Config(base_dir=str(tiny), snapshot_dir=str(snapshot), method="lora", epochs=1))
+    reward_model(run, Config(base_dir=str(tiny), snapshot_dir=str(snapshot), method="lora", uncertainty="ensemble"))
     result = json.loads((run.directory / "result.json").read_text())
     (gain,) = [e for e in result["evaluations"] if e["metric"] == "trained_body_over_fast_path"]
     assert result["method"] == ("lora" if gain["low"] > 0 else "features")
     assert (run.model / "trained_body.json").is_file() == (result["method"] == "lora")
-    assert np.isfinite(RewardModel.load(run.model, tiny).score(Votes.from_snapshot(snapshot, "held_out").answers)).all()
+    loaded = RewardModel.load(run.model, tiny)
+    assert (loaded.members is not None) == (result["method"] == "lora"), "an ensemble is a trained body's"
+    mean, sd = loaded.spread_of(Votes.from_snapshot(snapshot, "held_out").answers)
+    assert np.isfinite(mean).all()
+    assert (sd > 0).all()
 
 
 @pytest.mark.parametrize("members", [0, 8])
