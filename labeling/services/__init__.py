@@ -15,7 +15,7 @@ from labeling.services.item_count import count_items
 from labeling.services.item_making import begin_making, cancel_making, carry_on_making, carry_on_makings
 from labeling.services.items import ItemRules, change_overlap, make_item, make_items
 from labeling.services.judging import submit_and_offer, submit_comparison, submit_judgement
-from labeling.services.learnable import count_preferences, count_ratings, ratings_differ
+from labeling.services.learnable import axis_is_judged, count_preferences, count_ratings, ratings_differ
 from labeling.services.lease import Offer, lease_next, offer_next
 from labeling.services.loading import load_assignment
 from labeling.services.new_judgements import count_new_judgements, judged_at_least
@@ -52,6 +52,7 @@ __all__ = [
     "ProjectWarning",
     "act_on_items",
     "archive_project",
+    "axis_is_judged",
     "begin_making",
     "cancel_making",
     "ask_second_opinion",

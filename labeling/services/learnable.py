@@ -46,19 +46,31 @@ def ratings_differ(project: Project, *, held_out: bool) -> bool:
     return bool(_ask(f"WITH rated AS NOT MATERIALIZED ({sql}) SELECT EXISTS ({differ})", parameters))
 
 
+def axis_is_judged(project: Project, axis: str) -> bool:
+    """Whether anything was said on this axis outside the held-out prompts, by a comparison or a rating."""
+    compared = f"SELECT FROM ({pairs_sql()}) pair {_IN_PART.format(rows='pair')} AND pair.axes ? %(axis)s"  # noqa: S608
+    own, parameters = _rated(project, held_out=False)
+    rated = f"SELECT FROM ({own}) own {_IN_PART.format(rows='own')} AND own.said -> 'levels' ? %(axis)s"  # noqa: S608
+    return bool(_ask(f"SELECT EXISTS ({compared}) OR EXISTS ({rated})", parameters | {"axis": axis}))
+
+
 def _ratings(project: Project, *, held_out: bool) -> tuple[str, dict[str, Any]]:
     """A SELECT of `annotator_id, level`, the level from 0 to 1 being the mean over the axes that apply."""
-    # Kinds that freeze something of their own and no pairs: levels.
-    names = [name for name, kind in all_kinds().items() if kind.frozen and not kind.pairs]
-    design, parameters = design_of(project), {"project": project.pk, "held_out": held_out}
-    for name in names:
-        parameters |= kind_of(name).frozen_parameters(design.kinds[name])
-    own = " UNION ALL ".join(f"({kind_of(name).frozen})" for name in names)
+    own, parameters = _rated(project, held_out=held_out)
     sql = f"""SELECT annotator_id, level FROM (
         SELECT own.annotator_id, p.held_out,
             (SELECT avg(axis.value::float8) FROM jsonb_each_text(own.said -> 'levels') axis) AS level
         FROM ({own}) own {_IN_PART.format(rows="own")}) each_rating WHERE level IS NOT NULL"""  # noqa: S608
     return sql, parameters
+
+
+def _rated(project: Project, *, held_out: bool) -> tuple[str, dict[str, Any]]:
+    """What the kinds freeze that give no pairs: a SELECT whose `said` holds `levels` by axis."""
+    names = [name for name, kind in all_kinds().items() if kind.frozen and not kind.pairs]
+    design, parameters = design_of(project), {"project": project.pk, "held_out": held_out}
+    for name in names:
+        parameters |= kind_of(name).frozen_parameters(design.kinds[name])
+    return " UNION ALL ".join(f"({kind_of(name).frozen})" for name in names), parameters
 
 
 def _ask(sql: str, parameters: dict[str, Any]) -> Any:

@@ -8,8 +8,10 @@ from django.db.models import Max
 
 from accounts.models import Membership
 from accounts.permissions import Permission, check_can
+from labeling.kinds.design import OVERALL
 from labeling.models import Project
 from labeling.services import (
+    axis_is_judged,
     count_new_judgements,
     count_preferences,
     count_ratings,
@@ -119,6 +121,7 @@ def check_judgements(project: Project) -> None:
             "Rate more answers, better ones and worse ones."
         )
     if count_preferences(project, held_out=True, limit=1) or ratings_differ(project, held_out=True):
+        _check_axes(project)
         return
     prompts = f"about one prompt in {max(1, round(100 / project.held_out_percent))} is held out."
     if preferred:
@@ -130,6 +133,16 @@ def check_judgements(project: Project) -> None:
         "Nobody has rated two answers on held-out prompts differently yet, so the result could not be measured. "
         f"Rate a few more: {prompts}"
     )
+
+
+def _check_axes(project: Project) -> None:
+    """What the reward is made of must have been judged."""
+    for axis in project.axis_weights:
+        if axis != OVERALL and not axis_is_judged(project, axis):
+            raise NotReady(
+                f"The axis {axis!r} counts in the reward, and nobody has judged it yet outside the held-out prompts. "
+                "Judge it, or give it no weight in the reward model's settings."
+            )
 
 
 def new_judgements_since_refresh(project: Project) -> int:
