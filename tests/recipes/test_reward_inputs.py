@@ -104,7 +104,7 @@ def test_features_are_the_mean_of_an_answers_states_and_the_last_of_them(tiny, s
 
 
 def test_more_votes_get_more_components():
-    assert [components_for(votes) for votes in (0, 300, 768, 5000)] == [48, 48, 96, 96]
+    assert [components_for(votes) for votes in (0, 300, 3000, 5000, 50_000)] == [48, 48, 48, 78, 96]
 
 
 def test_empty_and_identical_answers_are_learnt_from_and_counted(train):
