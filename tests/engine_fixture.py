@@ -16,6 +16,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from tests.tiny import copy_tiny_model
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -42,10 +44,7 @@ def wait_for(address: str, process: subprocess.Popen[bytes], seconds: float = 12
 @pytest.fixture(scope="session")
 def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The directory of a whole model of half a megabyte."""
-    directory = tmp_path_factory.mktemp("tiny-base")
-    command = [sys.executable, "-m", "training.recipes.tiny_model", str(directory)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-    return directory
+    return copy_tiny_model(tmp_path_factory.mktemp("tiny-base"))
 
 
 def write_adapter(directory: Path, *, seed: int = 0) -> Path:

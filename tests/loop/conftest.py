@@ -21,6 +21,7 @@ from supervisor.settings import ROOT
 from supervisor.state import State, read_state
 from supervisor.valkey import find_free_port
 from tests.loop.content import write_content
+from tests.tiny import copy_tiny_model
 
 REFRESH = {
     "grpo": {"steps": 8, "learning_rate": 0.02, "max_completion_tokens": 24, "checkpoint_steps": 2},
@@ -52,8 +53,7 @@ class Application:
             "SWEEP_SECONDS": "2",
         }
         self.log = (home / "output.txt").open("w")
-        tiny = [sys.executable, "-m", "training.recipes.tiny_model", str(home / "tiny")]
-        subprocess.run(tiny, cwd=ROOT, check=True, capture_output=True)
+        copy_tiny_model(home / "tiny")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "supervisor", "run"],
             cwd=ROOT,
