@@ -66,7 +66,7 @@ def judge_server():
             pass
 
     server = JudgeServer(Handler)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     yield server
     server.shutdown()

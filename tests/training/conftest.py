@@ -1,8 +1,6 @@
 """A tiny model, runs on it, and an engine of our own making: a real HTTP server that does as a test tells it."""
 
 import json
-import subprocess
-import sys
 import threading
 import time
 import uuid
@@ -17,6 +15,7 @@ from labeling.models import Assignment, Project, Response
 from labeling.services import import_records, lease_next, submit_comparison
 from models_registry.models import ModelVersion, VersionKind
 from models_registry.services import register_version
+from tests.tiny import copy_tiny_model
 from training import services
 from training.models import TrainingRun
 from training.services.warm_scoring import stop_warm
@@ -38,9 +37,7 @@ def _nothing_stays_loaded(settings) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory) -> Path:
     """A model directory of half a megabyte."""
-    directory = tmp_path_factory.mktemp("tiny") / "model"
-    subprocess.run([sys.executable, "-m", "training.recipes.tiny_model", str(directory)], check=True, timeout=120)
-    return directory
+    return copy_tiny_model(tmp_path_factory.mktemp("tiny") / "model")
 
 
 @pytest.fixture
@@ -130,7 +127,7 @@ class Engine:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}/v1"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
 
     def stop(self) -> None:
         self.released.set()
