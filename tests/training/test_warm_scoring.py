@@ -8,18 +8,20 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from models_registry.models import ModelVersion
+from models_registry.services import register_version
 from tests.training.conftest import wait_for
-from tests.training.test_scoring import PAIR, scorer  # noqa: F401 - a fixture
+from tests.training.test_scoring import PAIR
 from training import services
 from training.errors import BadResult
 from training.models import ScoringJob
-from training.process import _processes_of
+from training.process import _processes_of, stop_processes
 from training.services import warm_scoring
 
 ROOT = Path(__file__).parents[2]
@@ -28,6 +30,27 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def home(settings) -> Path:
     return Path(settings.RUNS_DIR) / "warm-scoring"
+
+
+@pytest.fixture(scope="module")
+def common_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    runs = tmp_path_factory.mktemp("runs")
+    yield runs
+    stop_processes(runs / "warm-scoring", grace_seconds=2)
+
+
+@pytest.fixture
+def common_home(common_runs: Path, settings) -> Path:
+    """For tests that begin with one and the same model loaded: a process takes seconds to import torch."""
+    settings.RUNS_DIR = common_runs
+    return common_runs / "warm-scoring"
+
+
+@pytest.fixture(autouse=True)
+def _nothing_stays_loaded(request, settings) -> Iterator[None]:
+    yield
+    if "common_home" not in request.fixturenames:
+        warm_scoring.stop_warm()
 
 
 @pytest.fixture(scope="session")
@@ -52,6 +75,14 @@ def reward_dir(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 @pytest.fixture
 def config(tiny_model: Path, reward_dir: Path) -> dict[str, str]:
     return {"base_dir": str(tiny_model), "reward_model_dir": str(reward_dir)}
+
+
+@pytest.fixture
+def scorer(project, base, reward_dir) -> ModelVersion:
+    return register_version(
+        organisation=project.organisation, project_id=project.pk, kind="reward_model", method="features",
+        name="Scorer v{number}", artifact_dir=reward_dir, base=base,
+    )  # fmt: skip
 
 
 def pids(home: Path) -> list[int]:
@@ -79,7 +110,7 @@ def run_job(version: ModelVersion, alice) -> ScoringJob:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_who_asks_again_is_answered_by_the_same_process_with_the_same_scores(scorer, alice, home, settings):  # noqa: F811
+def test_who_asks_again_is_answered_by_the_same_process_with_the_same_scores(scorer, alice, home, settings):
     first = run_job(scorer, alice)
     (pid,) = pids(home)
     again = run_job(scorer, alice)
@@ -90,18 +121,18 @@ def test_who_asks_again_is_answered_by_the_same_process_with_the_same_scores(sco
     assert first.result == again.result == alone.result
 
 
-def test_one_that_was_killed_is_started_anew(config, home, tmp_path):
+def test_one_that_was_killed_is_started_anew(config, common_home, tmp_path):
     assert ask(config, tmp_path / "one")
-    (pid,) = pids(home)
+    (pid,) = pids(common_home)
     os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: not pids(home), "the end of the process")
+    wait_for(lambda: not pids(common_home), "the end of the process")
     assert ask(config, tmp_path / "two")
-    assert pids(home) != [pid]
+    assert pids(common_home) != [pid]
     assert scored(tmp_path / "one") == scored(tmp_path / "two")
 
 
 @pytest.mark.django_db(transaction=True)
-def test_one_that_dies_while_it_is_asked_costs_nobody_an_answer(scorer, alice, home):  # noqa: F811
+def test_one_that_dies_while_it_is_asked_costs_nobody_an_answer(scorer, alice, home):
     run_job(scorer, alice)
     (pid,) = pids(home)
     os.kill(pid, signal.SIGSTOP)
@@ -113,16 +144,6 @@ def test_one_that_dies_while_it_is_asked_costs_nobody_an_answer(scorer, alice, h
     assert job.result["pairs"]
 
 
-def test_another_version_takes_its_place(config, home, tmp_path):
-    other = tmp_path / "other"
-    shutil.copytree(config["reward_model_dir"], other)
-    assert ask(config, tmp_path / "one")
-    before = pids(home)
-    assert ask(config | {"reward_model_dir": str(other)}, tmp_path / "two")
-    assert len(pids(home)) == 1
-    assert pids(home) != before
-
-
 @contextmanager
 def asked_by_another(home: Path):
     with home.with_suffix(".lock").open("a") as lock:
@@ -130,17 +151,19 @@ def asked_by_another(home: Path):
         yield
 
 
-def test_while_another_asks_the_same_version_one_waits_and_another_version_goes_elsewhere(config, home, tmp_path):
+def test_while_another_asks_the_same_version_one_waits_and_another_version_goes_elsewhere(
+    config, common_home, tmp_path
+):
     assert ask(config, tmp_path / "one")
-    before = pids(home)
-    with asked_by_another(home):
+    before = pids(common_home)
+    with asked_by_another(common_home):
         assert not ask(config | {"reward_model_dir": "elsewhere"}, tmp_path / "two")
         with pytest.raises(BadResult, match="not scored within"):
             ask(config, tmp_path / "three", seconds=0.3)
-    assert pids(home) == before, "nobody ends what another is asking"
+    assert pids(common_home) == before, "nobody ends what another is asking"
 
 
-def test_two_who_ask_at_once_are_both_answered(config, home, tmp_path):
+def test_two_who_ask_at_once_are_both_answered(config, common_home, tmp_path):
     told: list[bool] = []
     places = [tmp_path / f"caller{number}" for number in range(4)]
     assert ask(config, tmp_path / "first")
@@ -151,7 +174,7 @@ def test_two_who_ask_at_once_are_both_answered(config, home, tmp_path):
         caller.join()
     assert told == [True] * 4
     assert len({scored(place) for place in places}) == 1
-    assert len(pids(home)) == 1
+    assert len(pids(common_home)) == 1
 
 
 def test_a_model_that_cannot_be_loaded_is_refused_with_its_sentence(config, home, tmp_path):
@@ -170,11 +193,21 @@ def test_it_leaves_when_nobody_asks_or_it_has_grown_too_large(config, home, tmp_
     assert not (home / "ready.json").exists()
 
 
-def test_told_to_stop_it_leaves_nothing_behind(config, home, tmp_path):
+def test_told_to_stop_it_leaves_nothing_behind(config, common_home, tmp_path):
     assert ask(config, tmp_path / "one")
-    socket = Path(json.loads((home / "ready.json").read_text())["socket"])
+    socket = Path(json.loads((common_home / "ready.json").read_text())["socket"])
     assert socket.exists()
-    os.kill(*pids(home), signal.SIGTERM)
-    wait_for(lambda: not pids(home), "the end of the process")
+    os.kill(*pids(common_home), signal.SIGTERM)
+    wait_for(lambda: not pids(common_home), "the end of the process")
     assert not socket.parent.exists()
     assert ask(config, tmp_path / "two"), "and the next one who asks is answered all the same"
+
+
+def test_another_version_takes_its_place(config, common_home, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(config["reward_model_dir"], other)
+    assert ask(config, tmp_path / "one")
+    before = pids(common_home)
+    assert ask(config | {"reward_model_dir": str(other)}, tmp_path / "two")
+    assert len(pids(common_home)) == 1
+    assert pids(common_home) != before
