@@ -7,6 +7,7 @@ import socket
 import pytest
 
 from tests.recipes.conftest import wait_until, write_lines
+from training.recipes import evaluate, sft
 from training.recipes.conversations import PromptRefused, prompt_tokens, read_rows
 from training.recipes.features import FeatureReader
 from training.recipes.policies import load_tokenizer
@@ -107,16 +108,19 @@ def test_policies_are_trained_and_measured_without_such_prompts_and_say_so(stric
     figures = json.loads((policy / "result.json").read_text())["figures"]
     assert (figures["prompts_refused"], figures["prompts_too_long"]) == (1, 1)
     measured = tmp_path / "evaluate"
-    process = start("evaluate", measured, **config, policy_dir=str(policy / "model"), max_completion_tokens=4)
-    assert process.wait(120) == 0, process.communicate()[1]
+    evaluate.evaluate(
+        Run(measured), evaluate.Config(**config, policy_dir=str(policy / "model"), max_completion_tokens=4)
+    )
     figures = json.loads((measured / "result.json").read_text())["figures"]
     assert (figures["prompts"], figures["prompts_refused"]) == (11, 1)
 
 
-def test_demonstrations_on_such_prompts_are_left_out_and_counted(strict, tmp_path, start):
+def test_demonstrations_on_such_prompts_are_left_out_and_counted(strict, tmp_path):
     write_lines(tmp_path / "d.jsonl", [{"prompt": prompt, "response": "Yes."} for prompt in (ONCE, TWICE, ONCE)])
-    process = start("sft", tmp_path / "run", base_dir=str(strict), demonstrations=str(tmp_path / "d.jsonl"), epochs=1)
-    assert process.wait(120) == 0, process.communicate()[1]
+    sft.sft(
+        Run(tmp_path / "run"),
+        sft.Config(base_dir=str(strict), demonstrations=str(tmp_path / "d.jsonl"), epochs=1),
+    )
     figures = json.loads((tmp_path / "run" / "result.json").read_text())["figures"]
     assert (figures["demonstrations"], figures["prompts_refused"]) == (2, 1)
 
