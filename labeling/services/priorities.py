@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from labeling.models import Project
+from labeling.models import Project, SelectionPolicy
 from labeling.services.open_items import MAY_BE_MOVED
 from labeling.services.priority_file import GivenPlace, read_priorities
 from labeling.services.queue import restart_queue
@@ -35,17 +35,14 @@ FROM free JOIN given g ON g.id = free.id WHERE i.id = free.id
 RETURNING i.id
 """  # noqa: S608 - put together from this house's own text alone
 _STILL = f"SELECT id FROM labeling_item i WHERE id = ANY(%s) AND project_id = %s AND {MAY_BE_MOVED}"  # noqa: S608
-# Items of held-out prompts are judged in an order that no reward model has a hand in, between the others.
-_SHUFFLE_HELD_OUT = """
-WITH free AS MATERIALIZED (
-    SELECT i.id FROM labeling_item i JOIN labeling_prompt p ON p.id = i.prompt_id
-    WHERE i.project_id = %(project)s AND i.kind = 'comparison' AND i.open_slots = i.overlap AND i.open_slots > 0
-      AND p.held_out AND i.policy NOT IN ('random', 'feedback')
-      AND (i.policy <> 'manager' OR i.priority BETWEEN 0 AND 1)
-    ORDER BY i.id LIMIT %(batch)s FOR NO KEY UPDATE OF i SKIP LOCKED
-)
-UPDATE labeling_item i SET priority = random(), policy = 'random', propensity = 1 FROM free WHERE i.id = free.id
-"""
+# Items of held-out prompts are judged in an order that no reward model has a hand in. What has no random place yet gets
+# one; the others keep their order.
+_HELD_OUT = f"""
+SELECT i.id, CASE WHEN (i.policy = 'random' OR i.open_slots < i.overlap) AND i.priority BETWEEN 0 AND 1
+                  THEN i.priority ELSE random() END
+FROM labeling_item i JOIN labeling_prompt p ON p.id = i.prompt_id
+WHERE i.project_id = %s AND {MAY_BE_MOVED} AND p.held_out ORDER BY i.id
+"""  # noqa: S608 - put together from this house's own text alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +58,7 @@ def write_priorities(*, project: Project, path: Path, between: Callable[[], None
     """Put the project's open comparisons into the order that the file gives; cursors start again.
 
     Priorities become places between 0 and 1, the highest first: so they mix evenly with items that have a random place
-    there, those of held-out prompts and those made since. Doing it twice is doing it once.
+    there, those made since and those of held-out prompts, which are spread out anew. Doing it twice is doing it once.
 
     Args:
         between: called between batches; what it raises ends the writing.
@@ -70,6 +67,14 @@ def write_priorities(*, project: Project, path: Path, between: Callable[[], None
         BadRecipeFile: a line is not as agreed; nothing was changed.
     """
     places = _between_0_and_1(read_priorities(path))
+    written, left = _write(project, places, between)
+    # Spread out again each time: the others are, and held-out items would sink behind them and be judged last.
+    _write(project, _between_0_and_1(_held_out(project)), between)
+    return PrioritiesWritten(written=written, closed=len(places) - written - left, left=left)
+
+
+def _write(project: Project, places: Sequence[GivenPlace], between: Callable[[], None]) -> tuple[int, int]:
+    """In batches, waiting for nobody; how many were written, and how many were held by others the whole time."""
     left, written = places, 0
     for number in range(PASSES):
         if number:
@@ -84,9 +89,13 @@ def write_priorities(*, project: Project, path: Path, between: Callable[[], None
         left = _still_open(project, missed)
         if not left:
             break
-    while _shuffle_held_out(project):
-        between()
-    return PrioritiesWritten(written=written, closed=len(places) - written - len(left), left=len(left))
+    return written, len(left)
+
+
+def _held_out(project: Project) -> list[GivenPlace]:
+    with connection.cursor() as cursor:
+        cursor.execute(_HELD_OUT, [project.pk])
+        return [GivenPlace(item_id, place, SelectionPolicy.RANDOM, 1.0, None) for item_id, place in cursor.fetchall()]
 
 
 def _between_0_and_1(places: Sequence[GivenPlace]) -> list[GivenPlace]:
@@ -122,14 +131,3 @@ def _still_open(project: Project, places: Sequence[GivenPlace]) -> list[GivenPla
         cursor.execute(_STILL, [[place.item_id for place in places], project.pk])
         found = {row[0] for row in cursor.fetchall()}
     return [place for place in places if place.item_id in found]
-
-
-@transaction.atomic
-def _shuffle_held_out(project: Project) -> bool:
-    """A batch of them; whether there may be more."""
-    with connection.cursor() as cursor:
-        cursor.execute(_SHUFFLE_HELD_OUT, {"project": project.pk, "batch": BATCH})
-        moved: int = cursor.rowcount
-    if moved:
-        restart_queue(project)
-    return moved == BATCH

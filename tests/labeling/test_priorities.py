@@ -145,6 +145,25 @@ def test_held_out_items_are_judged_in_a_random_order_whatever_made_them(project,
 
 
 @pytest.mark.django_db
+def test_held_out_items_are_judged_in_the_share_that_they_have_after_every_refit(project, bob, add_pairs, file):
+    add_pairs(100)
+    share = Item.objects.filter(prompt__held_out=True).count() / 100
+    order: list[int] = []
+    judged = []
+    for refit in range(4):
+        still = Item.objects.open()
+        write(file, [{"item_id": pk, "priority": (pk * 7919 + refit) % 101} for pk in still.filter(
+            prompt__held_out=False).values_list("pk", flat=True)])  # fmt: skip
+        write_priorities(project=project, path=file)
+        mine = list(still.filter(prompt__held_out=True).order_by("-priority").values_list("pk", flat=True))
+        assert mine == [pk for pk in order if pk in mine] or not refit, "their own order stays as it was drawn"
+        order = mine
+        batch = [judge_next(project, bob).item_id for _ in range(20)]
+        judged.append(Item.objects.filter(pk__in=batch, prompt__held_out=True).count())
+    assert all(abs(count - 20 * share) < 2 for count in judged), (share, judged)
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("row", "why"),
     [
