@@ -171,6 +171,25 @@ def test_without_length_the_score_does_not_go_along_with_it(tiny):
     assert abs(np.corrcoef(without.score(votes.answers), lengths)[0, 1]) < 1e-6
 
 
+def test_where_length_is_all_that_counts_a_score_without_it_is_refused(tiny, snapshot, tmp_path):
+    """In the common snapshot the shorter answer is always the better one."""
+    config = Config(base_dir=str(tiny), snapshot_dir=str(snapshot), remove_length=True)
+    with pytest.raises(RecipeError, match=r"length is all that counts: without it [\d.e-]+ % of the score is left"):
+        reward_model(Run(tmp_path / "refused"), config)
+    assert not (tmp_path / "refused" / "result.json").exists()
+
+
+def test_where_more_than_length_counts_a_score_without_it_is_learnt_and_says_how_much_is_left(tiny, tmp_path):
+    for part, first in (("train", 0), ("held_out", 1000)):
+        rows = [row(first + n, f"{n} is good", f"{n} is evil", "a") for n in range(40)]
+        for each in rows:
+            each["prompt"] = [{"role": "user", "content": f"What of {each['prompt_id']}?"}]
+        write_lines(tmp_path / f"{part}.jsonl", rows)
+    run = Run(tmp_path / "run")
+    reward_model(run, Config(base_dir=str(tiny), snapshot_dir=str(tmp_path), remove_length=True))
+    assert 0.5 < json.loads((run.directory / "result.json").read_text())["figures"]["left_without_length"] <= 1
+
+
 def test_a_model_from_before_deviations_were_kept_scores_and_says_what_it_lacks(tmp_path, reward_dir, tiny):
     old = tmp_path / "old"
     shutil.copytree(reward_dir / "model", old)

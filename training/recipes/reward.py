@@ -140,6 +140,7 @@ class RewardModel:
         drawn_E_K = sum((share * drawn[name] for name, share in stated.items()), np.zeros((members, len(weights))))
         if members:
             weights, covariance = drawn_E_K.mean(0), np.cov(drawn_E_K.T)
+        before = float((phi_A_K @ weights).std())
         if remove_length:
             change = length_removal(phi_A_K)
             weights, covariance, drawn_E_K = change @ weights, change @ covariance @ change.T, drawn_E_K @ change.T
@@ -158,6 +159,7 @@ class RewardModel:
             "prior_precision_text": overall.precisions[TEXT],
             "prior_precision_length": overall.precisions[LENGTH],
             "length_weight": float(weights[-1]),
+            "left_without_length": float(raw.std()) / (before or 1.0),
             "tie_width": overall.tie_width,
             "good_from": (overall.good_from - center) / spread,
         }

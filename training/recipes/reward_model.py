@@ -30,7 +30,7 @@ from training.recipes.readable import without_refused
 from training.recipes.reward import Basis, Reader, RewardModel
 from training.recipes.reward_ensemble import MEMBERS
 from training.recipes.reward_measures import calibrate, measure
-from training.recipes.reward_targets import check_tells_apart
+from training.recipes.reward_targets import check_something_is_left, check_tells_apart
 from training.recipes.reward_trainer import TrainSettings
 from training.recipes.row_checks import check_apart
 from training.recipes.run import Run, main, replace_directory
@@ -109,6 +109,8 @@ def reward_model(run: Run, config: Config) -> None:
         )
 
     fitted, figures = fit(reader, basis)
+    if config.remove_length:
+        check_something_is_left(figures["left_without_length"])
     model, method, gain = calibrate(fitted, held_out), "features", list[dict[str, Any]]()
     partial, digest = run.directory / "model.partial", base_sha256(base_dir, config.base_sha256)
     shutil.rmtree(partial, ignore_errors=True)

@@ -10,6 +10,8 @@ from training.recipes.run import RecipeError
 from training.recipes.targets import RankedAlike, Strength
 from training.recipes.votes import Ranking, Votes
 
+LEAST_LEFT = 0.01
+
 
 def as_learnt(votes: Votes, form: Strength) -> Votes:
     """The votes of one axis as a likelihood takes them.
@@ -35,6 +37,20 @@ def check_tells_apart(votes: Votes) -> None:
         raise RecipeError(
             "No judgement in this snapshot prefers one answer; collect some comparisons, or ratings of better and of "
             "worse answers: all that there are say the same."
+        )
+
+
+def check_something_is_left(share: float) -> None:
+    """Raises RecipeError when length was all of the score that it is taken out of: what is left, brought to a deviation
+    of 1, would be noise that looks like a reward.
+
+    Args:
+        share: of the score's deviation over the training answers, what is left.
+    """
+    if share < LEAST_LEFT:
+        raise RecipeError(
+            f"So far the judgements say that length is all that counts: without it {100 * share:.1g} % of the score is "
+            "left, and nothing could be learnt from that. Judge more, or leave length in (remove_length)."
         )
 
 
