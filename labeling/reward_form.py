@@ -10,6 +10,7 @@ from labeling.models import Project, StrengthForm
 from labeling.services.axis_weights import MOST, axes_of
 
 _RANGE = f"Use a number from −{MOST:.0f} to {MOST:.0f}."
+_NOT_BELOW_0 = "Use 0 or more: below 0 the worse answers would be rewarded."
 _MESSAGES = dict.fromkeys(("invalid", "min_value", "max_value"), _RANGE)
 
 
@@ -41,8 +42,9 @@ class RewardForm(forms.Form):
         # The verdict as a whole always counts something where there is nothing beside it.
         for name, word in self.axes.items() if len(self.axes) > 1 else ():
             self.fields[f"weight_{name}"] = forms.FloatField(
-                label=word, min_value=-MOST, max_value=MOST, required=False, initial=f"{stored.get(name, 0):g}",
-                error_messages=_MESSAGES, widget=forms.NumberInput(attrs={"step": "any"}),
+                label=word, min_value=0 if name == OVERALL else -MOST, max_value=MOST, required=False,
+                initial=f"{stored.get(name, 0):g}", widget=forms.NumberInput(attrs={"step": "any"}),
+                error_messages=_MESSAGES | ({"min_value": _NOT_BELOW_0} if name == OVERALL else {}),
             )  # fmt: skip
 
     @property

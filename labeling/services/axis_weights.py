@@ -41,6 +41,8 @@ def check_axis_weights(given: Any, axes: Mapping[str, str]) -> dict[str, float]:
                 f"The weight of {name} must be a number from −{MOST:.0f} to {MOST:.0f}, and if it is not 0, {LEAST} or "
                 "more in size."
             )
+    if given.get(OVERALL, 0) < 0:
+        raise _invalid("The verdict as a whole cannot count less than 0: the worse answers would be rewarded.")
     if given and not any(given.values()):
         raise _invalid("At least one axis must count: give one a weight that is not 0, or leave all of them out.")
     return {name: float(weight) for name, weight in given.items() if weight}

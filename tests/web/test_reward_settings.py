@@ -52,6 +52,7 @@ def test_a_project_without_axes_has_no_weights_to_set(project, alice, client):
     ("typed", "why"),
     [
         ({"weight_overall": "0", "weight_true": "0"}, "At least one axis must count"),
+        ({"weight_overall": "-1", "weight_true": "1"}, "Use 0 or more: below 0 the worse answers would be rewarded"),
         ({"weight_overall": "nan"}, "from −100 to 100"),
         ({"weight_overall": "1e9"}, "from −100 to 100"),
         ({"weight_overall": "one"}, "from −100 to 100"),
@@ -72,6 +73,7 @@ def test_the_page_refuses_with_a_sentence_and_changes_nothing(on_axes, alice, cl
         ({"funny": 1}, "no axis 'funny'. It has overall, true, kind"),
         ({"quality": 1}, "no axis 'quality'"),
         ({"overall": 0, "true": 0.0}, "At least one axis must count"),
+        ({"overall": -1.0, "true": 1}, "cannot count less than 0"),
         ({"true": 1e300}, "from −100 to 100"),
         ({"true": 1e-9}, "0.001 or more in size"),
         ({"true": "much"}, "valid number"),
