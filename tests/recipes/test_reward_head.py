@@ -1,10 +1,12 @@
 """The head against naive loops and scipy, and the statistics against published figures."""
 
+import math
+
 import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from training.recipes.intervals import cluster_bootstrap, expected_calibration_error, wilson
+from training.recipes.intervals import cluster_bootstrap, exact_share, expected_calibration_error, mean_interval
 from training.recipes.reward_head import fit_head, log_posterior, sigmoid
 
 GROUPS = np.array([0, 0, 0, 0, 1])
@@ -83,11 +85,33 @@ def test_three_votes_are_three_rows():
 
 @pytest.mark.parametrize(
     ("successes", "n", "low", "high"),
-    # Newcombe 1998, table I, method 3
-    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
+    # Newcombe 1998, table I, method 5
+    [(81, 263, 0.2527, 0.3676), (15, 148, 0.0578, 0.1617), (0, 20, 0.0, 0.1684), (1, 29, 0.0009, 0.1776)],
 )
-def test_wilson_matches_newcombe_1998(successes, n, low, high):
-    assert wilson(successes, n) == pytest.approx((low, high), abs=5e-5)
+def test_exact_intervals_match_newcombe_1998(successes, n, low, high):
+    assert exact_share(successes, n) == pytest.approx((low, high), abs=5e-5)
+    assert exact_share(n - successes, n) == pytest.approx((1 - high, 1 - low), abs=5e-5)
+
+
+@pytest.mark.parametrize("n", range(1, 41))
+def test_a_coin_is_surely_above_a_half_in_a_fortieth_of_cases_at_most(n):
+    surely = [
+        heads
+        for heads in range(n + 1)
+        if mean_interval(np.repeat([1.0, 0.0], [heads, n - heads]), list(range(n)))[0] > 0.5
+    ]
+    assert sum(math.comb(n, heads) for heads in surely) / 2**n <= 0.025
+    if n >= 6:
+        assert n in surely, "all of six are enough"
+
+
+def test_an_interval_is_of_prompts_where_their_answers_are_alike_and_of_answers_where_they_are_not():
+    won = np.repeat([1.0, 0.0], [8, 2])
+    few = mean_interval(won, list(range(10)))
+    assert mean_interval(np.repeat(won, 20), np.repeat(np.arange(10), 20).tolist()) == pytest.approx(few, abs=1e-9)
+    mixed = np.tile([1.0, 1.0, 1.0, 1.0, 0.0], 40)
+    assert mean_interval(mixed, np.repeat(np.arange(20), 10).tolist()) == exact_share(16, 20), "no prompt differs"
+    assert few[0] < 0.5 < mean_interval(mixed, list(range(200)))[0]
 
 
 def test_interval_over_prompts_is_wider_than_over_rows_that_repeat_each_other():
