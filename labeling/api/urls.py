@@ -4,6 +4,7 @@ from django.urls import URLPattern, URLResolver, path
 
 from labeling.api import (
     competence_views,
+    contradiction_views,
     judging_views,
     making_views,
     project_views,
@@ -44,6 +45,16 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("projects/<int:project_id>/agreement", project_views.ProjectAgreement.as_view(), name="api-agreement"),
     path("projects/<int:project_id>/competence/weights", competence_views.ProjectWeights.as_view(), name="api-weights"),
     path("projects/<int:project_id>/competence", competence_views.ProjectCompetence.as_view(), name="api-competence"),
+    path(
+        "projects/<int:project_id>/contradictions",
+        contradiction_views.ProjectContradictions.as_view(),
+        name="api-contradictions",
+    ),
+    path(
+        "projects/<int:project_id>/contradictions/ask",
+        contradiction_views.AskAnother.as_view(),
+        name="api-contradictions-ask",
+    ),
     path("projects/<int:project_id>/export", project_views.ProjectExport.as_view(), name="api-export"),
     path("snapshots", snapshot_views.SnapshotList.as_view(), name="api-snapshot-list"),
     path("snapshots/<int:snapshot_id>/files/<str:name>", review_views.SnapshotFile.as_view(), name="api-snapshot-file"),

@@ -52,6 +52,9 @@ def second_opinion(request: MemberRequest, project_id: int) -> HttpResponse:
     """One person more for each chosen item."""
     project = project_of(request.member, project_id)
     ids = [int(pk) for pk in request.POST.getlist("item") if pk.isdecimal() and len(pk) < 19]
+    if not ids:
+        messages.warning(request, "Nobody was asked: choose at least one judgement first.")
+        return redirect("contradictions", project.pk)
     done = ask_second_opinion(project=project, by=request.member, item_ids=ids)
     changed = sum(action.changed for action in done)
     if changed:

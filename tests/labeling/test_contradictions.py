@@ -8,6 +8,7 @@ from django.test import Client
 from django.utils.timezone import now
 
 from accounts.permissions import Role
+from labeling.api import contradiction_views
 from labeling.errors import BadRecipeFile
 from labeling.models import ACTIVE_POLICIES, BulkAction, Comparison, Contradiction, Item, Project
 from labeling.services import (
@@ -21,7 +22,7 @@ from labeling.services import (
 )
 from labeling.services.contradictions import MAX_KEPT, contradictions_of
 from tests.cast import make_member
-from tests.labeling.conftest import judge, judge_next, pair_lines
+from tests.labeling.conftest import Api, judge, judge_next, pair_lines
 from tests.labeling.test_kinds import read_rows
 
 pytestmark = pytest.mark.django_db
@@ -135,15 +136,45 @@ def test_the_page_is_for_managers_and_acts(client, project, alice, bob, organisa
     assert ">asked<" in page
     assert "Undo" in page
     assert "somebody is asked" in client.post(f"{address}ask/", {"item": [judged[0].item_id]}, follow=True).text
-    assert client.post(f"{address}ask/", {}).status_code == 422
+    assert "choose at least one judgement" in client.post(f"{address}ask/", {}, follow=True).text
     assert BulkAction.objects.count() == 1
     BulkAction.objects.update(undo_until=now() - timedelta(minutes=1))
+
+
+def test_the_api_lists_them_by_pages_and_asks(project, alice, bob, organisation, judged, store, monkeypatch):
+    monkeypatch.setattr(contradiction_views, "SIZE", 2)
+    store((judged[0], 0.7), (judged[1], 0.934), (judged[2], 0.8))
+    path = f"/projects/{project.pk}/contradictions"
+    first = Api(alice).get(path).json()
+    assert [row["judgement"] for row in first["results"]] == [judged[1].pk, judged[2].pk]
+    chosen = judged[1]
+    sides = (chosen.response_a_id, chosen.response_b_id)
+    preferred, other = sides if chosen.choice == "a" else sides[::-1]
+    row = first["results"][0]
+    assert row["annotator"]["id"] == bob.user_id
+    assert {name: row[name] for name in ("item", "prompt", "probability", "preferred", "other", "asked")} == {
+        "item": chosen.item_id, "prompt": chosen.item.prompt_id, "probability": pytest.approx(0.934),
+        "preferred": preferred, "other": other, "asked": False,
+    }  # fmt: skip
+    last = Api(alice).get(f"{path}?page={first['next']}").json()
+    assert ([row["judgement"] for row in last["results"]], last["next"]) == ([judged[0].pk], None)
+    asked = Api(alice).post(f"{path}/ask", {"items": [chosen.item_id]}).json()
+    assert (asked["changed"], len(asked["actions"])) == (1, 1)
+    assert Api(alice).get(path).json()["results"][0]["asked"]
+    assert Api(alice).post(f"{path}/ask", {"items": [chosen.item_id]}).json() == {"changed": 0, "actions": []}
+    assert Api(alice).post(f"{path}/ask", {"items": []}).status_code == 422
+    assert Api(alice).post(f"{path}/ask", {"items": [10**9]}).status_code == 422
+    for member in (bob, make_member(organisation, "rita@example.org", Role.REVIEWER)):
+        assert Api(member).get(path).status_code == 403
+        assert Api(member).post(f"{path}/ask", {"items": [chosen.item_id]}).status_code == 403
 
 
 def test_an_outsider_finds_nothing(client, project, charlie, judged):
     client.force_login(charlie.user)
     assert client.get(f"/projects/{project.pk}/contradictions/").status_code == 404
     assert client.post(f"/projects/{project.pk}/contradictions/ask/", {"item": [1]}).status_code == 404
+    assert Api(charlie).get(f"/projects/{project.pk}/contradictions").status_code == 404
+    assert Api(charlie).post(f"/projects/{project.pk}/contradictions/ask", {"items": [1]}).status_code == 404
 
 
 def test_agreement_is_not_measured_on_items_that_a_reward_model_chose(project, alice, bob, add_pairs):
