@@ -165,6 +165,7 @@ def reward_model(run: Run, config: Config) -> None:
     figures |= {"tokens_per_second": speeds[-1], "temperature": model.temperature}
     if heard:
         figures["annotators_weighed_down"] = int((heard.weights < 1).sum())
+        figures["annotators_too_few_to_tell"] = int(heard.too_few_to_tell)
     run.finish(
         artifacts={"model": "model"},
         figures=figures,
