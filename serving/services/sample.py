@@ -13,7 +13,8 @@ def sample_answers(project_id: int, most: int) -> list[tuple[list[dict[str, Any]
 
     By the lowest of their random ids: asked again it is the same sample, with what has come in place of what has gone.
     """
-    whole = ServedResponse.objects.filter(project_id=project_id, status=ServedResponse.Status.COMPLETE)
-    newest = whole.order_by("-created_at", "-id").values("pk")[:NEWEST]
-    drawn = ServedResponse.objects.filter(pk__in=newest).exclude(text="").order_by("pk")[:most]
+    whole = ServedResponse.objects.filter(project_id=project_id, status=ServedResponse.Status.COMPLETE).exclude(text="")
+    # Put in order here: PostgreSQL would rather walk through the primary key of all that was ever served.
+    newest = sorted(whole.order_by("-created_at", "-id").values_list("pk", flat=True)[:NEWEST])
+    drawn = ServedResponse.objects.filter(pk__in=newest[:most]).order_by("pk")
     return list(drawn.values_list("messages", "text"))
