@@ -1,4 +1,4 @@
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.db import models
@@ -6,9 +6,16 @@ from django.db import models
 from accounts.scoping import OrganisationQuerySet
 from labeling.models.project import Project
 
+# The chance of doing no better than chance from which on it cannot be told whether somebody does.
+DOUBT = 0.05
+
 
 class AnnotatorWeightQuerySet(OrganisationQuerySet["AnnotatorWeight"]):
     organisation_path = "project__organisation"
+
+    def untold(self) -> Self:
+        """Heard in full because nothing could be told of them: too few people, or too few of their votes."""
+        return self.filter(weight__gte=1, votes__gt=0, no_better_than_chance__gt=DOUBT)
 
 
 class AnnotatorWeight(models.Model):
@@ -22,7 +29,7 @@ class AnnotatorWeight(models.Model):
     weight = models.FloatField()
     # The chance that the person's verdicts go along with what others' say no better than a coin.
     no_better_than_chance = models.FloatField()
-    # Verdicts on two answers that could be held against a model that has seen none of the person's.
+    # Verdicts on two answers that could be held against a model that has not seen them.
     votes = models.PositiveIntegerField()
     # Shares of them: that prefer what it does, and that would if the person were like the others. Null without votes.
     agreement = models.FloatField(null=True, blank=True)
@@ -64,6 +71,8 @@ class AnnotatorWeight(models.Model):
         """What that means, for managers."""
         if not self.votes:
             return "heard in full: no verdict of theirs could be held against the model yet"
+        if self.is_heard_in_full and self.no_better_than_chance > DOUBT:
+            return "heard in full: too few people or votes to tell whether theirs are better than chance"
         if self.is_heard_in_full:
             return "heard in full"
         return f"heard at {self.weight:.2g}: votes agree with nobody's better than chance, as far as can be told"

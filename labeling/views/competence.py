@@ -42,6 +42,7 @@ def competence(request: MemberRequest, project_id: int) -> HttpResponse:
         "weights": weights.select_related("annotator").order_by("-pk")[:PAGE],
         "weighed": weights.count(),
         "heard_less": weights.filter(weight__lt=1).count(),
+        "untold": weights.untold().count(),
     }
     if report is not None:
         annotators = report.annotators.select_related("annotator")

@@ -100,6 +100,22 @@ def test_managers_read_it_by_name_least_heard_first(project, alice, judged, clie
     assert (len(told["results"]), told["next"]) == (3, None)
 
 
+def test_where_too_few_people_judged_to_tell_the_page_says_so(project, alice, judged, client):
+    rows = [said | {"weight": 1.0, "no_better_than_chance": 0.5} for said in judged]
+    store_annotator_weights(project=project, rows=rows, last_judgement_id=9)
+    client.force_login(alice.user)
+    page = " ".join(client.get(f"/projects/{project.pk}/competence/").content.decode().split())
+    assert "of 2 it cannot be told yet whether their votes are better than chance" in page
+    assert "give no sign" not in page
+    assert page.count("Heard in full: too few people or votes to tell") == 2
+    store_annotator_weights(
+        project=project, rows=[said | {"no_better_than_chance": 0.01} for said in rows], last_judgement_id=10
+    )
+    page = " ".join(client.get(f"/projects/{project.pk}/competence/").content.decode().split())
+    assert "give no sign of people who do no better than chance" in page
+    assert "too few people" not in page
+
+
 def test_the_csv_has_who_is_weighed_though_nobody_shared_an_item(project, alice, judged, client):
     client.force_login(alice.user)
     address = f"/projects/{project.pk}/competence/export/"
