@@ -63,9 +63,21 @@ class CompetenceReport(models.Model):
 class AnnotatorCompetenceQuerySet(OrganisationQuerySet["AnnotatorCompetence"]):
     organisation_path = "report__project__organisation"
 
+    def below_a_guess(self) -> Self:
+        """Surely right less often than somebody who guesses."""
+        return self.filter(right_high__lt=0)
+
+    def guessing(self) -> Self:
+        """Surely guess more often than they know, by both measures."""
+        return self.filter(knows_high__lt=0.5, right_high__gte=0, right_high__lt=0.5)
+
+    def disputed(self) -> Self:
+        """Surely guess by the one measure (MACE's, which errs where people are few), and not by the other."""
+        return self.filter(knows_high__lt=0.5, right_high__gte=0.5)
+
 
 class AnnotatorCompetence(models.Model):
-    """One annotator's figures. The later the id, the surer it is that the person guesses: pages begin there."""
+    """One annotator's figures. The later the id, the more there is to be said against them: pages begin there."""
 
     report = models.ForeignKey(CompetenceReport, on_delete=models.CASCADE, related_name="annotators")
     annotator = models.ForeignKey(
@@ -97,6 +109,13 @@ class AnnotatorCompetence(models.Model):
 
     def __str__(self) -> str:
         return f"Annotator {self.annotator_id}: {self.knows:.2f}"
+
+    @property
+    def doubt(self) -> str:
+        """What is surely to be said against the person's verdicts, for managers."""
+        if self.right_high < 0:
+            return "below a guess"
+        return "guesses" if self.knows_high < 0.5 and self.right_high < 0.5 else ""
 
     @property
     def knows_interval(self) -> tuple[float, float]:

@@ -98,13 +98,13 @@ def _store(
     if found is None:
         return
     knows = found.knows
-    # Pages begin with the highest id: the one who can be told from a guesser least.
+    # Pages begin with the highest id: who is surely worse than a guesser, then who can be told from one least.
     columns = {
         "annotator_id": found.annotators_A, "labels": found.labels_A, "knows": knows.theta_A,
         "knows_low": knows.low_A, "knows_high": knows.high_A,
         "right": found.right_A, "right_low": found.right_low_A, "right_high": found.right_high_A,
     }  # fmt: skip
-    order = np.lexsort((knows.theta_A, knows.high_A))[::-1]
+    order = np.lexsort((knows.theta_A, knows.high_A, found.right_high_A >= 0))[::-1]
     AnnotatorCompetence.objects.bulk_create(
         (AnnotatorCompetence(report=report, **{name: values[row].item() for name, values in columns.items()}))
         for row in order
@@ -114,9 +114,3 @@ def _store(
 def new_labels_since(report: CompetenceReport) -> int:
     """Counted judgements that its figures do not know."""
     return count_new_judgements(report.project, after=report.last_judgement_id)
-
-
-def doubtful_annotators(report: CompetenceReport) -> int:
-    """How many are known by their labels to guess more often than not."""
-    count: int = report.annotators.filter(knows_high__lt=0.5).count()
-    return count

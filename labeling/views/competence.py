@@ -16,12 +16,13 @@ from labeling import services
 from labeling.competence_chart import draw_intervals
 from labeling.enqueue import send_on_commit
 from labeling.models import AnnotatorCompetence, AnnotatorWeight, CompetenceReport
-from labeling.services.competence import doubtful_annotators, new_labels_since
+from labeling.services.competence import new_labels_since
 from labeling.services.file_imports import harmless_cell
 from labeling.tasks import compute_competence_task
 from labeling.views.common import project_of
 
 PAGE = 25
+NAMED = 5  # in the headline
 FIGURES = ("labels", "knows", "knows_low", "knows_high", "right", "right_low", "right_high")
 WEIGHTS = ("weight", "votes", "agreement", "expected_agreement", "no_better_than_chance")
 COLUMNS = ("annotator", "name", *FIGURES, *WEIGHTS)
@@ -47,12 +48,17 @@ def competence(request: MemberRequest, project_id: int) -> HttpResponse:
     if report is not None:
         annotators = report.annotators.select_related("annotator")
         page = page_of(annotators, before=request.GET.get("before"), size=PAGE)
+        below = annotators.below_a_guess()
         context |= {
             "page": page,
             "chart": draw_intervals(page.rows),
             "new_labels": new_labels_since(report) if report.computed_at else 0,
             "people": annotators.count(),
-            "doubtful": doubtful_annotators(report),
+            "below": below.order_by("-pk")[:NAMED],
+            "below_count": below.count(),
+            "below_more": max(0, below.count() - NAMED),
+            "guessing": annotators.guessing().count(),
+            "disputed": annotators.disputed().count(),
         }
     template = "labeling/competence.html#figures" if request.htmx else "labeling/competence.html"  # type: ignore[attr-defined]
     return render(request, template, context)

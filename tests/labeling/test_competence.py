@@ -114,6 +114,40 @@ def test_whoever_contradicts_the_others_comes_first_and_lowest(crowded, alice):
     assert {row.labels for row in rows} == {12}
 
 
+def _page(client, project) -> str:
+    return " ".join(client.get(f"/projects/{project.pk}/competence/").content.decode().split())
+
+
+def test_the_page_names_who_is_right_less_often_than_a_guess_and_calls_nobody_a_guesser_by_one_measure(
+    crowded, alice, client
+):
+    report = computed(crowded, alice)
+    low = {"knows_low": 0.1, "knows": 0.2, "knows_high": 0.4}
+    report.annotators.update(**low, right_low=0.5, right=0.7, right_high=0.8)
+    report.annotators.filter(annotator__email="=dave@example.org").update(
+        right_low=-0.33, right=-0.25, right_high=-0.16
+    )
+    client.force_login(alice.user)
+    page = _page(client, crowded)
+    assert "<strong>=Dave</strong> is right less often than somebody who guesses" in page
+    assert "guess more often than" not in page
+    assert "Of 2 annotators the two measures disagree: by Known these mostly guess, by Right not." in page
+    assert page.count("badge warn") == page.count('<span class="badge warn">below a guess</span>') == 1
+
+
+def test_who_guesses_by_both_measures_is_said_to(crowded, alice, bob, client):
+    report = computed(crowded, alice)
+    report.annotators.update(knows_low=0.6, knows=0.8, knows_high=0.9, right_low=0.5, right=0.7, right_high=0.8)
+    client.force_login(alice.user)
+    assert "nobody can be told to guess more often than to know" in _page(client, crowded)
+    guesses = {"knows_low": 0.1, "knows": 0.2, "knows_high": 0.4, "right_low": -0.1, "right": 0.1, "right_high": 0.3}
+    report.annotators.filter(annotator=bob.user).update(**guesses)
+    page = _page(client, crowded)
+    assert "<strong>1</strong> of 3 annotators guesses more often than knowing: by both measures" in page
+    assert "disagree" not in page
+    assert page.count("badge warn") == 1
+
+
 def test_asked_twice_it_is_worked_out_once_and_anew_only_when_it_has_ended(crowded, alice):
     report, begun = services.request_competence(project=crowded, by=alice)
     assert begun
