@@ -1,10 +1,12 @@
 """The head against naive loops and scipy, and the statistics against published figures."""
 
 import math
+from itertools import product
 
 import numpy as np
 import pytest
 from scipy.optimize import minimize
+from scipy.stats import betabinom, binom
 
 from training.recipes.intervals import cluster_bootstrap, exact_share, expected_calibration_error, mean_interval
 from training.recipes.reward_head import fit_head, log_posterior, sigmoid
@@ -103,6 +105,52 @@ def test_a_coin_is_surely_above_a_half_in_a_fortieth_of_cases_at_most(n):
     assert sum(math.comb(n, heads) for heads in surely) / 2**n <= 0.025
     if n >= 6:
         assert n in surely, "all of six are enough"
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        (10,) * 2,
+        (8,) * 3,
+        (4,) * 4,
+        (2, 4, 8),
+        (1, 2, 3, 5),
+        (1, 1, 2, 4, 8),
+        (2,) * 6,
+        (2,) * 7,
+        (1, 1, 1, 2, 2, 3, 4),
+    ],
+)
+def test_a_few_prompts_that_happen_to_be_alike_let_no_coin_through(sizes):
+    prompts = np.repeat(np.arange(len(sizes)), sizes).tolist()
+    # Answers of one prompt that have nothing in common, a little, and much.
+    chances = {"none": [binom(size, 0.5) for size in sizes]}
+    chances |= {f"beta {a}": [betabinom(size, a, a) for size in sizes] for a in (5, 2, 0.5, 0.2)}
+    passed = dict.fromkeys(chances, 0.0)
+    for won in product(*(range(size + 1) for size in sizes)):
+        if sum(won) * 2 <= len(prompts):
+            continue
+        values = np.concatenate(
+            [np.repeat([1.0, 0.0], [each, size - each]) for each, size in zip(won, sizes, strict=True)]
+        )
+        if mean_interval(values, prompts)[0] > 0.5:
+            for name, law in chances.items():
+                passed[name] += math.prod(of.pmf(each) for of, each in zip(law, won, strict=True))
+    assert max(passed.values()) <= 0.025, passed
+
+
+@pytest.mark.parametrize("n", [5, 6, 8, 12, 20])
+@pytest.mark.parametrize("ties", [0.2, 0.5, 0.8])
+def test_ties_let_no_coin_through(n, ties):
+    passed = 0.0
+    for won, lost in product(range(n + 1), repeat=2):
+        if won <= lost or won + lost > n:
+            continue
+        values = np.repeat([1.0, 0.0, 0.5], [won, lost, n - won - lost])
+        if mean_interval(values, list(range(n)))[0] > 0.5:
+            ways = math.comb(n, won) * math.comb(n - won, lost)
+            passed += ways * ((1 - ties) / 2) ** (won + lost) * ties ** (n - won - lost)
+    assert passed <= 0.025
 
 
 def test_an_interval_is_of_prompts_where_their_answers_are_alike_and_of_answers_where_they_are_not():

@@ -5,9 +5,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betaincinv
+from scipy.special import betaincinv, stdtrit
 
 Floats = NDArray[np.float64]
+# Fewer tosses of a coin all fall on one side in more than a fortieth of cases, however many rows a cluster has.
+FEW_CLUSTERS = 6
 
 
 def cluster_bootstrap(
@@ -65,17 +67,36 @@ def mean_interval(values: Floats, clusters: Sequence[Hashable]) -> tuple[float, 
     """The interval of a mean of values in [0, 1]: the outer bounds of cluster bootstrap and exact interval.
 
     Resampling a few values says too little of how unlucky they may have been: of fifteen tosses of a coin it puts the
-    lower bound above a half in 6 %. The exact interval is of as many independent cases of yes or no as would make the
-    mean vary as it does over clusters; of the clusters where it does not vary.
+    lower bound above a half in 6 %. The exact interval is of `independent_cases`.
     """
     low, high = cluster_mean_interval(values, clusters)
-    mean, count = float(values.mean()), len(set(clusters))
-    numbers: dict[Hashable, int] = {}
-    apart_C = np.bincount([numbers.setdefault(cluster, len(numbers)) for cluster in clusters], values - mean)
-    variance = float((apart_C**2).sum()) / len(values) ** 2
-    cases = mean * (1 - mean) / variance if variance > 1e-12 else count
+    mean, cases = float(values.mean()), independent_cases(values, clusters)
     least, most = exact_share(mean * cases, cases)
     return min(low, least), max(high, most)
+
+
+def independent_cases(values: Floats, clusters: Sequence[Hashable]) -> float:
+    """So many independent cases of yes or no would make the mean vary as it does over clusters.
+
+    Clusters that happen to be alike look like many cases: eight prompts of four to ten answers let a coin through in
+    4 %. So what goes beyond the number of clusters is cut down by how little they tell of how much they vary (Korn and
+    Graubard, Survey Methodology 24, 1998), and below six nothing does. Nor is it more than rows that have nothing in
+    common. Left out: strata. Added: clusters of unequal size count as the smaller number of equal ones (Kish).
+    """
+    numbers: dict[Hashable, int] = {}
+    place_N = np.array([numbers.setdefault(cluster, len(numbers)) for cluster in clusters])
+    mean, rows = float(values.mean()), len(values)
+    count = rows**2 / float((np.bincount(place_N) ** 2).sum())
+    apart_N = (values - mean) / rows
+    of_clusters, of_rows = float((np.bincount(place_N, apart_N) ** 2).sum()), float((apart_N**2).sum())
+    if count <= 1 or of_clusters < 1e-12:
+        return count
+    cases = mean * (1 - mean) / of_clusters * (count - 1) / count + 1
+    if cases <= count or count < FEW_CLUSTERS:
+        return min(cases, count)
+    cases *= float(stdtrit(cases - 1, 0.975) / stdtrit(count - 1, 0.975)) ** 2
+    apart = mean * (1 - mean) / of_rows * (rows - 1) / rows + 1
+    return max(count, min(cases, apart))
 
 
 def evaluation(
