@@ -6,11 +6,12 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.decorators import MemberRequest, requires
 from accounts.permissions import Permission
-from labeling.models import BulkAction, Comparison, Contradiction
+from labeling.models import BulkAction, Comparison, Contradiction, Project
 from labeling.services.contradictions import ask_second_opinion, contradictions_of
 from labeling.views.common import project_of
 
@@ -54,11 +55,18 @@ def second_opinion(request: MemberRequest, project_id: int) -> HttpResponse:
     ids = [int(pk) for pk in request.POST.getlist("item") if pk.isdecimal() and len(pk) < 19]
     if not ids:
         messages.warning(request, "Nobody was asked: choose at least one judgement first.")
-        return redirect("contradictions", project.pk)
+        return _back(request, project)
     done = ask_second_opinion(project=project, by=request.member, item_ids=ids)
     changed = sum(action.changed for action in done)
     if changed:
         messages.success(request, f"{changed} item{'' if changed == 1 else 's'} will be judged by one person more.")
     else:
         messages.info(request, "Nothing was changed: somebody is asked for these already.")
-    return redirect("contradictions", project.pk)
+    return _back(request, project)
+
+
+def _back(request: MemberRequest, project: Project) -> HttpResponse:
+    """To the page of the list that the choice was made on."""
+    page = request.GET.get("page", "")
+    address = reverse("contradictions", args=[project.pk])
+    return redirect(f"{address}?page={page}" if page.isdecimal() else address)

@@ -21,6 +21,7 @@ from labeling.services import (
     undo_action,
 )
 from labeling.services.contradictions import MAX_KEPT, contradictions_of
+from labeling.views import contradictions as pages
 from tests.cast import make_member
 from tests.labeling.conftest import Api, judge, judge_next, pair_lines
 from tests.labeling.test_kinds import read_rows
@@ -139,6 +140,17 @@ def test_the_page_is_for_managers_and_acts(client, project, alice, bob, organisa
     assert "choose at least one judgement" in client.post(f"{address}ask/", {}, follow=True).text
     assert BulkAction.objects.count() == 1
     BulkAction.objects.update(undo_until=now() - timedelta(minutes=1))
+
+
+def test_an_act_leads_back_to_the_page_it_was_done_on(client, project, alice, judged, store, monkeypatch):
+    monkeypatch.setattr(pages, "PAGE", 2)
+    store(*[(said, 0.9 - number / 100) for number, said in enumerate(judged)])
+    client.force_login(alice.user)
+    address = f"/projects/{project.pk}/contradictions/"
+    assert f'action="{address}ask/?page=2"' in client.get(f"{address}?page=2").text
+    for chosen in ({}, {"item": [judged[2].item_id]}):
+        assert client.post(f"{address}ask/?page=2", chosen).url == f"{address}?page=2"
+    assert client.post(f"{address}ask/?page=//x", {}).url == address
 
 
 def test_the_api_lists_them_by_pages_and_asks(project, alice, bob, organisation, judged, store, monkeypatch):
