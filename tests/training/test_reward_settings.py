@@ -45,6 +45,24 @@ def test_an_axis_that_counts_and_that_nobody_judged_starts_nothing_and_says_so(u
     start(project=unjudged, by=alice, why="")
 
 
+def test_the_project_page_says_why_no_refit_will_come_not_how_many_judgements_are_left(
+    judged_project, base, alice, client
+):
+    project = update_project(project=judged_project, by=alice, selection_policy="soft4")
+    services.start_refit(project=project, by=alice, why="")
+    TrainingRun.objects.update(status="succeeded", finished_at=project.created_at)
+    client.force_login(alice.user)
+    address = f"/projects/{project.pk}/runs/summary"
+    count = "0 of 20 new judgements until the next refit"
+    assert count in client.get(address).text
+    update_project(project=project, by=alice, design=AXES, **CHOSEN)
+    page = client.get(address).text
+    assert "counts in the reward, and nobody has judged it yet" in page[: page.index('class="actions"')]
+    assert count not in page
+    judge_the_axis(project)
+    assert count in client.get(address).text
+
+
 def test_an_axis_of_ratings_is_judged_by_a_rating(unjudged, alice, bob):
     axes = [{"name": "true", "word": "How true?", "low": 1, "high": 5}]
     project = update_project(project=unjudged, by=alice, design={"rating": {"axes": axes}})

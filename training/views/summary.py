@@ -44,17 +44,24 @@ def run_summary(request: MemberRequest, project_id: int) -> HttpResponse:
     return render(request, "training/summary.html", context)
 
 
+def _why_no_refit(project: Project, *, first: bool, enough_new: bool) -> str:
+    """Why the next will be refused; of a project that has begun to be judged the count of what is new says it."""
+    return "" if first and not enough_new else can_refit(project)[1]
+
+
 def _refits(project: Project) -> dict[str, Any]:
     """How the fast path stands; nothing where there was none and none will come."""
     last, threshold = last_refit(project), refit_threshold(project)
     if last is None and threshold is None:
         return {"refits": False}
+    new = new_judgements_since_refit(project)
+    enough_new = threshold is not None and new >= threshold
     return {
         "refits": True,
         "last_refit": last,
         "refit_unfinished": last is not None and not last.is_finished,
         "refit_threshold": threshold,
-        "new_since_refit": new_judgements_since_refit(project),
-        "why_no_refit": can_refit(project)[1],
+        "new_since_refit": new,
+        "why_no_refit": _why_no_refit(project, first=last is None, enough_new=enough_new),
         "selects_actively": selects_actively(project),
     }
