@@ -59,7 +59,7 @@ def test_an_answer_comes_whole_and_is_stored_as_it_was_given(client, production,
 def test_a_streamed_answer_is_stored_whole(client, production):
     chunks = list(
         client.chat.completions.create(
-            model="answers", messages=ASK, max_tokens=12, temperature=1, stream=True,
+            model="answers", messages=ASK, max_tokens=12, temperature=1, seed=1, stream=True,
             stream_options={"include_usage": True},
         )
     )  # fmt: skip
