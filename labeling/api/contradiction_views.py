@@ -17,21 +17,22 @@ from accounts.strict import StrictSerializer
 from labeling import services
 from labeling.api.manager_serializers import PersonSerializer
 from labeling.api.project_views import project_of
-from labeling.models import Comparison, Contradiction
 from labeling.services.bulk_actions import MAX_SELECTED
-from labeling.services.contradictions import contradictions_of
+from labeling.services.contradictions import contradictions_of, with_what_was_said
 
 SIZE = 100
 
 
 class ContradictionSerializer(serializers.Serializer[Any]):
-    judgement = serializers.IntegerField(source="judgement_id")
-    item = serializers.IntegerField(source="item_id")
-    prompt = serializers.IntegerField(source="item.prompt_id")
-    probability = serializers.FloatField(help_text="That people prefer the other answer, by the newest refit.")
+    judgement = serializers.IntegerField(source="found.judgement_id")
+    item = serializers.IntegerField(source="found.item_id")
+    prompt = serializers.IntegerField(source="found.item.prompt_id")
+    probability = serializers.FloatField(
+        source="found.probability", help_text="That people prefer the other answer, by the newest refit."
+    )
     annotator = PersonSerializer(source="said.annotator")
-    preferred = serializers.IntegerField(help_text="The id of the response that was preferred.")
-    other = serializers.IntegerField(help_text="The id of the one that the reward model expected.")
+    preferred = serializers.IntegerField(source="preferred.pk", help_text="The id of the response that was preferred.")
+    other = serializers.IntegerField(source="other.pk", help_text="The id of the one that the reward model expected.")
     asked = serializers.BooleanField(help_text="Somebody is asked for the item already.")
     judged_at = serializers.DateTimeField(source="said.created_at")
 
@@ -52,9 +53,8 @@ class ProjectContradictions(APIView):
         """Judgements that the newest refit would have expected to be the other way round, the surest first."""
         found = Paginator(contradictions_of(project_of(request, project_id)), SIZE)
         page = found.get_page(request.query_params.get("page"))
-        rows = _with_what_was_said(list(page.object_list))
-        after = page.next_page_number() if page.has_next() else None
-        return Response({"results": ContradictionSerializer(rows, many=True).data, "next": after})
+        rows = ContradictionSerializer(with_what_was_said(page.object_list), many=True).data
+        return Response({"results": rows, "next": page.next_page_number() if page.has_next() else None})
 
 
 class AskAnother(APIView):
@@ -79,14 +79,3 @@ class AskAnother(APIView):
             project=project_of(request, project_id), by=member_of(request), item_ids=given.validated_data["items"]
         )
         return Response({"changed": sum(action.changed for action in done), "actions": [action.pk for action in done]})
-
-
-def _with_what_was_said(found: list[Contradiction]) -> list[Any]:
-    said = Comparison.objects.select_related("annotator").in_bulk([each.judgement_id for each in found])
-    rows: list[Any] = [each for each in found if each.judgement_id in said]
-    for row in rows:
-        row.said = said[row.judgement_id]
-        sides = (row.said.response_a_id, row.said.response_b_id)
-        row.preferred, row.other = sides if row.said.choice == "a" else sides[::-1]
-        row.asked = row.item.open_slots > 0
-    return rows

@@ -1,6 +1,7 @@
 """Judgements that the newest reward model would not have expected, and a second opinion on them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from django.utils.timezone import now
 
 from accounts.models import Membership
 from accounts.permissions import Permission, check_can
-from labeling.models import BulkAction, Comparison, Contradiction, Item, Project
+from labeling.models import BulkAction, Comparison, Contradiction, Item, Project, Response
 from labeling.services.bulk_actions import Order, act_on_items
 from labeling.services.priority_file import is_id, is_number, read_lines
 
@@ -18,6 +19,35 @@ from labeling.services.priority_file import is_id, is_number, read_lines
 MAX_KEPT = 1000
 # The model has to find the other answer likelier.
 MIN_PROBABILITY = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Contradicted:
+    """A contradiction with what was said."""
+
+    found: Contradiction
+    said: Comparison
+
+    @property
+    def preferred(self) -> Response:
+        response: Response = self.said.response_a if self.said.choice == "a" else self.said.response_b
+        return response
+
+    @property
+    def other(self) -> Response:
+        """The one that the reward model expected."""
+        response: Response = self.said.response_b if self.said.choice == "a" else self.said.response_a
+        return response
+
+    @property
+    def asked(self) -> bool:
+        """Somebody is asked for the item already."""
+        return bool(self.found.item.open_slots)
+
+    @property
+    def taken(self) -> int:
+        """How many people had the item."""
+        return int(self.found.item.overlap - self.found.item.open_slots)
 
 
 @transaction.atomic
@@ -50,6 +80,15 @@ def contradictions_of(project: Project) -> "QuerySet[Contradiction]":
         .order_by("-probability", "id")
     )
     return rows
+
+
+def with_what_was_said(found: Iterable[Contradiction]) -> list[Contradicted]:
+    """In the same order; without those whose judgement is gone."""
+    found = list(found)
+    said = Comparison.objects.select_related("annotator", "response_a", "response_b").in_bulk(
+        [each.judgement_id for each in found]
+    )
+    return [Contradicted(each, said[each.judgement_id]) for each in found if each.judgement_id in said]
 
 
 def ask_second_opinion(*, project: Project, by: Membership, item_ids: Sequence[int]) -> list[BulkAction]:

@@ -1,7 +1,5 @@
 """Where the reward model contradicts the annotators most, for managers."""
 
-from typing import Any
-
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpResponse
@@ -11,8 +9,8 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.decorators import MemberRequest, requires
 from accounts.permissions import Permission
-from labeling.models import BulkAction, Comparison, Contradiction, Project
-from labeling.services.contradictions import ask_second_opinion, contradictions_of
+from labeling.models import BulkAction, Project
+from labeling.services.contradictions import ask_second_opinion, contradictions_of, with_what_was_said
 from labeling.views.common import project_of
 
 PAGE = 25
@@ -24,27 +22,16 @@ def contradictions(request: MemberRequest, project_id: int) -> HttpResponse:
     """The judgements, the surest contradiction first, with what was said and what the model expects."""
     project = project_of(request.member, project_id)
     page = Paginator(contradictions_of(project), PAGE).get_page(request.GET.get("page"))
-    said = Comparison.objects.select_related("annotator", "response_a", "response_b").in_bulk(
-        [each.judgement_id for each in page.object_list]
-    )
     lately = BulkAction.objects.filter(project=project, act=BulkAction.Act.OVERLAP).select_related("by", "undone_by")
     context = {
         "project": project,
         "tab": "items",
         "part": "contradictions",
         "page": page,
-        "rows": [_row(each, said[each.judgement_id]) for each in page.object_list if each.judgement_id in said],
+        "rows": with_what_was_said(page.object_list),
         "lately": [action for action in lately.order_by("-pk")[:5] if action.is_recent],
     }
     return render(request, "labeling/contradictions.html", context)
-
-
-def _row(found: Contradiction, said: Comparison) -> dict[str, Any]:
-    preferred, other = said.response_a, said.response_b
-    if said.choice == "b":
-        preferred, other = other, preferred
-    taken = found.item.overlap - found.item.open_slots
-    return {"found": found, "said": said, "preferred": preferred, "other": other, "taken": taken}
 
 
 @require_POST
