@@ -2,6 +2,7 @@ from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Case, Q, Value, When
 
 from accounts.scoping import OrganisationQuerySet
 from labeling.models.project import Project
@@ -60,20 +61,26 @@ class CompetenceReport(models.Model):
         return self.state in (self.State.WAITING, self.State.RUNNING)
 
 
+class Doubt(models.TextChoices):
+    BELOW_A_GUESS = "below a guess"  # right less often than somebody who guesses
+    GUESSES = "guesses"  # more often than knowing, by both measures
+    DISPUTED = "disputed"  # by the one measure (MACE's, which errs where people are few), and not by the other
+
+
 class AnnotatorCompetenceQuerySet(OrganisationQuerySet["AnnotatorCompetence"]):
     organisation_path = "report__project__organisation"
 
-    def below_a_guess(self) -> Self:
-        """Surely right less often than somebody who guesses."""
-        return self.filter(right_high__lt=0)
-
-    def guessing(self) -> Self:
-        """Surely guess more often than they know, by both measures."""
-        return self.filter(knows_high__lt=0.5, right_high__gte=0, right_high__lt=0.5)
-
-    def disputed(self) -> Self:
-        """Surely guess by the one measure (MACE's, which errs where people are few), and not by the other."""
-        return self.filter(knows_high__lt=0.5, right_high__gte=0.5)
+    def with_doubt(self) -> Self:
+        """With what is surely to be said against each one's verdicts, as `doubt`."""
+        knows_less_than_half = Q(knows_high__lt=0.5)
+        return self.annotate(
+            doubt=Case(
+                When(right_high__lt=0, then=Value(Doubt.BELOW_A_GUESS)),
+                When(knows_less_than_half, right_high__lt=0.5, then=Value(Doubt.GUESSES)),
+                When(knows_less_than_half, then=Value(Doubt.DISPUTED)),
+                default=Value(""),
+            )
+        )
 
 
 class AnnotatorCompetence(models.Model):
@@ -109,13 +116,6 @@ class AnnotatorCompetence(models.Model):
 
     def __str__(self) -> str:
         return f"Annotator {self.annotator_id}: {self.knows:.2f}"
-
-    @property
-    def doubt(self) -> str:
-        """What is surely to be said against the person's verdicts, for managers."""
-        if self.right_high < 0:
-            return "below a guess"
-        return "guesses" if self.knows_high < 0.5 and self.right_high < 0.5 else ""
 
     @property
     def knows_interval(self) -> tuple[float, float]:

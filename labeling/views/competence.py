@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import messages
+from django.db.models import Count
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
@@ -16,6 +17,7 @@ from labeling import services
 from labeling.competence_chart import draw_intervals
 from labeling.enqueue import send_on_commit
 from labeling.models import AnnotatorCompetence, AnnotatorWeight, CompetenceReport
+from labeling.models.competence import Doubt
 from labeling.services.competence import new_labels_since
 from labeling.services.file_imports import harmless_cell
 from labeling.tasks import compute_competence_task
@@ -46,19 +48,20 @@ def competence(request: MemberRequest, project_id: int) -> HttpResponse:
         "untold": weights.untold().count(),
     }
     if report is not None:
-        annotators = report.annotators.select_related("annotator")
+        annotators: Any = report.annotators.with_doubt().select_related("annotator")
         page = page_of(annotators, before=request.GET.get("before"), size=PAGE)
-        below = annotators.below_a_guess()
+        counts = dict(annotators.values_list("doubt").annotate(Count("pk")))
+        below = counts.get(Doubt.BELOW_A_GUESS, 0)
         context |= {
             "page": page,
             "chart": draw_intervals(page.rows),
             "new_labels": new_labels_since(report) if report.computed_at else 0,
-            "people": annotators.count(),
-            "below": below.order_by("-pk")[:NAMED],
-            "below_count": below.count(),
-            "below_more": max(0, below.count() - NAMED),
-            "guessing": annotators.guessing().count(),
-            "disputed": annotators.disputed().count(),
+            "people": sum(counts.values()),
+            "below": annotators.filter(doubt=Doubt.BELOW_A_GUESS).order_by("-pk")[:NAMED] if below else [],
+            "below_count": below,
+            "below_more": max(0, below - NAMED),
+            "guessing": counts.get(Doubt.GUESSES, 0),
+            "disputed": counts.get(Doubt.DISPUTED, 0),
         }
     template = "labeling/competence.html#figures" if request.htmx else "labeling/competence.html"  # type: ignore[attr-defined]
     return render(request, template, context)
