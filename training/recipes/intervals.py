@@ -48,12 +48,17 @@ def resampled_sums(values_N_M: Floats, clusters: Sequence[Hashable], *, draws: i
 
     For statistics of sums: a resample is then one weighted sum over the clusters, and a thousand take no time.
     """
-    numbers: dict[Hashable, int] = {}
-    place_N = np.array([numbers.setdefault(cluster, len(numbers)) for cluster in clusters])
-    count = len(numbers)
+    place_N = _numbered(clusters)
+    count = int(place_N.max()) + 1
     sums_C_M = np.stack([np.bincount(place_N, column, minlength=count) for column in values_N_M.T], 1)
     weights_B_C = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=draws)
     return weights_B_C.astype(np.float64) @ sums_C_M
+
+
+def _numbered(clusters: Sequence[Hashable]) -> NDArray[np.intp]:
+    """The cluster of each row as 0, 1, ..., in the order in which they come."""
+    numbers: dict[Hashable, int] = {}
+    return np.array([numbers.setdefault(cluster, len(numbers)) for cluster in clusters], dtype=np.intp)
 
 
 def cluster_mean_interval(values: Floats, clusters: Sequence[Hashable]) -> tuple[float, float]:
@@ -83,8 +88,7 @@ def independent_cases(values: Floats, clusters: Sequence[Hashable]) -> float:
     Graubard, Survey Methodology 24, 1998), and below six nothing does. Nor is it more than rows that have nothing in
     common. Left out: strata. Added: clusters of unequal size count as the smaller number of equal ones (Kish).
     """
-    numbers: dict[Hashable, int] = {}
-    place_N = np.array([numbers.setdefault(cluster, len(numbers)) for cluster in clusters])
+    place_N = _numbered(clusters)
     mean, rows = float(values.mean()), len(values)
     count = rows**2 / float((np.bincount(place_N) ** 2).sum())
     apart_N = (values - mean) / rows
