@@ -8,9 +8,10 @@ from django.utils.timezone import now
 
 from accounts.permissions import Role
 from models_registry.models import ModelVersion
-from models_registry.services import artifact_path, register_version
+from models_registry.services import artifact_path
 from tests.cast import make_member
 from tests.labeling.conftest import Api
+from tests.models_registry.making import make_version
 from tests.training.workers import scoring_worker
 from training import services
 from training.models import RunStatus, ScoringJob
@@ -19,6 +20,12 @@ limits = sys.modules["training.services.start_scoring"]  # the package has a fun
 
 PAIR = {"prompt": "How long for an egg?", "response_a": "Three minutes.", "response_b": "Ask a hen."}
 MESSAGES = [{"role": "user", "content": "How long for an egg?"}]
+
+
+def make_scorer(by, project, base, tmp_path, directory) -> ModelVersion:
+    """What is in the directory, registered as a reward model."""
+    given = {"kind": "reward_model", "method": "features", "name": "Scorer v{number}"}
+    return make_version(by, project.pk, tmp_path, artifact_dir=directory, base=base, **given)
 
 
 @pytest.fixture
@@ -32,12 +39,9 @@ def scorer(judged_project, base, alice) -> ModelVersion:
 
 
 @pytest.fixture
-def shell(project, base, tiny_model) -> ModelVersion:
+def shell(alice, project, base, tiny_model, tmp_path) -> ModelVersion:
     """What is registered as a reward model, for whoever does not come to load it."""
-    return register_version(
-        organisation=project.organisation, project_id=project.pk, kind="reward_model", method="features",
-        name="Scorer v{number}", artifact_dir=tiny_model, base=base,
-    )  # fmt: skip
+    return make_scorer(alice, project, base, tmp_path, tiny_model)
 
 
 @pytest.fixture

@@ -15,9 +15,8 @@ from pathlib import Path
 import pytest
 
 from models_registry.models import ModelVersion
-from models_registry.services import register_version
 from tests.training.conftest import wait_for
-from tests.training.test_scoring import PAIR
+from tests.training.test_scoring import PAIR, make_scorer
 from training import services
 from training.errors import BadResult
 from training.models import ScoringJob
@@ -78,11 +77,8 @@ def config(tiny_model: Path, reward_dir: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def scorer(project, base, reward_dir) -> ModelVersion:
-    return register_version(
-        organisation=project.organisation, project_id=project.pk, kind="reward_model", method="features",
-        name="Scorer v{number}", artifact_dir=reward_dir, base=base,
-    )  # fmt: skip
+def scorer(alice, project, base, reward_dir, tmp_path) -> ModelVersion:
+    return make_scorer(alice, project, base, tmp_path, reward_dir)
 
 
 def pids(home: Path) -> list[int]:
